@@ -74,6 +74,7 @@ from .v2 import metrics as metrics_routes
 from .v2 import models as models_routes
 from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
+from .v2 import run_quality as run_quality_routes
 from .v2 import run_rows as run_rows_routes
 from .v2 import runs as runs_routes
 from .v2 import scaling as scaling_routes
@@ -113,6 +114,7 @@ _ROUTES = (
     runs_routes,
     run_events_routes,
     run_rows_routes,
+    run_quality_routes,
     run_output_routes,
     uploads_routes,
     formats_routes,

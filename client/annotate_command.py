@@ -95,6 +95,10 @@ def annotate_command(
     media_prefix: Annotated[
         str, typer.Option(help="What the path of a row's file begins with for Label Studio.")
     ] = "",
+    near_duplicates: Annotated[
+        bool,
+        typer.Option("--near-duplicates", help="Look for pictures that look alike, among all."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run 50 rows, predict.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Let the fleet do it: this command ends at once.")
@@ -122,6 +126,9 @@ def annotate_command(
         str, typer.Option(help="Let new files wait for others to share a part: 10m.")
     ] = "",
     follow_for: Annotated[str, typer.Option(help="Finish after so long: 8h, 7d.")] = "",
+    compare: Annotated[
+        str, typer.Option(help="Detached: a run to hold the output against at its end.")
+    ] = "",
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
     ] = _PATIENCE_S,
@@ -147,6 +154,7 @@ def annotate_command(
             part_every=part_every,
             follow_for=follow_for,
         ),
+        compare=compare,
     )
     if not out and not detach:
         raise typer.BadParameter("name where the annotations go: --out")
@@ -171,6 +179,7 @@ def annotate_command(
         images=images,
         split=_shares(split),
         media_prefix=media_prefix,
+        near_duplicates=near_duplicates,
     )
     if detach:
         refuse_staying(

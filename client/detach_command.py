@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SAME = (
     *("query", "order_by"),
     *("task", "format", "parameters", "inputs", "columns", "every", "frames"),
-    *("max_errors", "overwrite", "images", "split", "media_prefix"),
+    *("max_errors", "overwrite", "images", "split", "media_prefix", "near_duplicates"),
 )
 
 

@@ -15,9 +15,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..protocol.errors import WherryError
+from ..protocol.errors import NotFound, WherryError
 from .client import Client
 from .command_inputs import parameters_of
+from .run_pick_command import pick
+from .run_quality import quality_lines
 from .run_views import RunView
 from .terminal import AsJson, Url, connected, print_error, print_json, show, stderr, stdout, table
 
@@ -44,6 +46,7 @@ def register(app: typer.Typer) -> None:
         ("clone", clone),
         ("fetch", fetch),
         ("compare", compare),
+        ("pick", pick),
         ("forget", forget),
     ):
         runs.command(name)(command)
@@ -65,12 +68,21 @@ def show_run(id: RunId, url: Url = "", as_json: AsJson = False) -> None:  # noqa
     """Show a run as it stands."""
     with connected(url, _PATIENCE_S) as client:
         run = client.runs.get(id)
+        quality = [] if as_json or not run.shards.done else quality_of(client, id)
     if as_json:
         print_json(run.model_dump(mode="json"))
     else:
-        for label, told in lines_of(run):
+        for label, told in [*lines_of(run), *quality]:
             line = Text.assemble(f"{label:12}", told)
             stdout.print(line, soft_wrap=True, highlight=False)
+
+
+def quality_of(client: Client, run_id: str) -> list[tuple[str, str]]:
+    """What finished shards tell, a line a thing; none from a server that does not tell."""
+    try:
+        return quality_lines(client.runs.quality(run_id))
+    except NotFound:
+        return []
 
 
 def watch(
@@ -82,7 +94,11 @@ def watch(
     with connected(url, _PATIENCE_S) as client:
         run = watched(client, id, as_json=as_json)
     if run.held and not as_json:
-        stdout.print(f"held after its sample: wherry runs resume {run.id}", soft_wrap=True)
+        stdout.print(
+            f"held after its sample: wherry runs fetch {run.id} --report, then wherry runs resume"
+            f" {run.id}",
+            soft_wrap=True,
+        )
     raise typer.Exit(0 if run.held or (run.state == "succeeded" and not run.rows.failed) else 1)
 
 
@@ -136,12 +152,14 @@ def clone(
     ] = None,
     name: Annotated[str, typer.Option(help="What to call it.")] = "",
     out: Annotated[str, typer.Option("--out", "-o", help="Another place for its output.")] = "",
+    compare: Annotated[str, typer.Option(help="A run to hold it against at its end.")] = "",
     url: Url = "",
     as_json: AsJson = False,
 ) -> None:
     """Start a run again, but for what is said otherwise."""
     with connected(url, _PATIENCE_S) as client:
         given: dict[str, Any] = {"model": model, "format": format, "name": name, "out": out}
+        given["compare"] = compare
         other = {field: value for field, value in given.items() if value}
         if param:
             asked = client.runs.get(id).model_dump()["parameters"]
@@ -160,6 +178,9 @@ def fetch(
         str, typer.Option("--format", "-f", help="Default: by OUT's name, else the run's.")
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end first.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="The page about it alone; of a held run too.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     url: Url = "",
     as_json: AsJson = False,
@@ -168,7 +189,10 @@ def fetch(
     with connected(url, _PATIENCE_S) as client:
         if wait:
             client.runs.wait(id)
-        path = client.runs.fetch(id, out or "", format=format, overwrite=overwrite)
+        if report:
+            path = client.runs.report(id, out or "", overwrite=overwrite)
+        else:
+            path = client.runs.fetch(id, out or "", format=format, overwrite=overwrite)
     if as_json:
         print_json({"id": id, "out": str(path)})
     else:

@@ -153,6 +153,37 @@ class Runs:
             format = format_meant(self._client, place, run)  # noqa: A001 # what the command calls it
         return fetch_output(self._client, path, place, format, overwrite=overwrite)
 
+    def quality(self, run_id: str) -> dict[str, Any]:
+        """What finished shards tell: drift along the source, why rows failed, look-alikes."""
+        return self._client.get(f"{run_path(run_id)}/quality")
+
+    def report(self, run_id: str, out: str | Path = "", *, overwrite: bool = False) -> Path:
+        """Write the page about a run to `out`: at its end, or of a held run's sample."""
+        place = Path(out) if out else None
+        path = f"{run_path(run_id)}/report"
+        return fetch_output(self._client, path, place, "", overwrite=overwrite)
+
+    def pick(
+        self,
+        run_id: str,
+        out: str | Path = "",
+        *,
+        least_sure: int = 200,
+        by_label: bool = False,
+        format: str = "label-studio",  # noqa: A002 # what the command calls it
+        media_prefix: str = "",
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the rows of which the model is least sure to `out`, for people to correct.
+
+        With `by_label` they are taken in turns, one of each first label.
+        """
+        wanted = {"least_sure": least_sure, "by_label": by_label or None, "format": format}
+        query = _query({**wanted, "media_prefix": media_prefix})
+        path = f"{run_path(run_id)}/pick?{query}"
+        place = Path(out) if out else None
+        return fetch_output(self._client, path, place, "", overwrite=overwrite)
+
     def upload(self, path: str | Path, name: str = "") -> dict[str, Any]:
         """Send a folder, an archive or a file to the fleet; `source` of the answer names it."""
         return send_upload(self._client, Path(path), name)

@@ -6,6 +6,9 @@
     run/ID/seen/NAME              of a followed run, files that it has seen, in order
     run/ID/sheet/N/NAME           rows to browse; NAME.index says which block has which
     run/ID/pictures/N/NAME        their thumbnails, one after another
+    run/ID/quality/N/NAME         counts along the shard, and why rows of it failed
+    run/ID/seen/N/NAME            what is seen in its pictures, to find those that look alike
+    run/ID/report/N/NAME          a page about it, where the run is held behind it
     run/ID/output/NAME/PART       the output's files one after another, cut into parts
     run/ID/output/NAME/manifest   their names, offsets and sizes
     run/ID/export/FORMAT/...      the same of an export
@@ -49,6 +52,11 @@ def sheet_key(run_id: str, number: int, name: str) -> str:
 def pictures_key(run_id: str, number: int, name: str) -> str:
     """Where a shard's thumbnails are."""
     return f"run/{run_id}/pictures/{number:06}/{name}"
+
+
+def quality_key(run_id: str, number: int, name: str, kind: str = "quality") -> str:
+    """Where a shard's `quality` is, what is `seen` in its pictures, a `report` about it."""
+    return f"run/{run_id}/{kind}/{number:06}/{name}"
 
 
 def output_key(run_id: str, name: str, export: str = "") -> str:

@@ -104,6 +104,10 @@ class RunSpec(BaseModel):
     created_at_ms: int
     #: The run that this is a clone of; "" for none.
     cloned_from: str = ""
+    #: Whether pictures that look alike are looked for among all; else among those that are kept.
+    near_duplicates: bool = False
+    #: The run that its output is held against at its end; "" for none.
+    compare: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -115,7 +119,10 @@ class RunSpec(BaseModel):
 
 
 #: Fields that runs of earlier versions lack.
-_LATER = ("query", "order_by", "follow", "follow_every_s", "part_every_s", "follow_for_s")
+_LATER = (
+    *("query", "order_by", "near_duplicates", "compare"),
+    *("follow", "follow_every_s", "part_every_s", "follow_for_s"),
+)
 
 
 def _default(name: str) -> object:
@@ -214,7 +221,14 @@ class Shard(ShardCounts):
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
     has_pictures: bool = False
+    #: What else is in the store beside its sheet: `run_blobs.quality_key`'s kinds, blanks between
+    #: them. Lua makes an object of an empty list.
+    told: str = ""
     ended_at_ms: int = 0
+
+    def tells(self, kind: str) -> bool:
+        """Whether there is such a thing in the store."""
+        return kind in self.told.split()
 
 
 class RunProgress(BaseModel):

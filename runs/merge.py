@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from ..client.annotate import Options, Summary
 from ..client.annotate.annotate import AnsweringTimes, layout_of, sum_up, write_half
+from ..client.annotate.beside import NOTHING_BESIDE, Beside
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.output import Findings
 from ..client.annotate.packing import image_of
@@ -44,6 +45,7 @@ from .asked import asked_of, is_local, joins, options_of
 from .disk_place import put_on_disk
 from .fleet import RunClient
 from .hold import StepHold, StepLost
+from .quality import beside_of
 from .remote_place import upload
 from .shard_files import shard_files
 from .sources import run_place
@@ -69,7 +71,7 @@ class Merge:
         step = self._hold.step
         spec, plan = step.spec, step.plan
         assert plan is not None
-        self._is_local = is_local(spec) and not export
+        self._is_local, self._is_export = is_local(spec) and not export, bool(export)
         if export:
             spec, plan = _exported(spec, export), plan.model_copy(update={"format": export})
         options = options_of(spec, folder, plan)
@@ -181,7 +183,13 @@ class Merge:
             rows_per_s=progress.done / max(1e-9, took_s),
             compute_s=progress.device_seconds,
             left_out=found.plan.left_out if found.plan else {},
+            # An export is of the same rows, and nobody reads its report.
+            beside=NOTHING_BESIDE if self._is_export else self._beside(found),
         )
+
+    def _beside(self, run: Run) -> Beside:
+        shards = self._queue.run(shards_of(run.spec.id, self._jobs))
+        return beside_of(self._hold, run, shards, self._queue, self._jobs, self._store)
 
     def _placed(self, spec: RunSpec, options: Options, export: str) -> RunOutput:
         if is_local(spec):

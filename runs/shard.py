@@ -19,7 +19,8 @@ from ..client.annotate.segments import rows_of, sampled_of
 from ..client.annotate.sources.base import Source, SourcePart
 from ..client.annotate.sources.parts import Part
 from ..jobs.call import Queue
-from ..jobs.run_blobs import pictures_key, put_output, shard_key, sheet_key
+from ..jobs.run_blobs import pictures_key, put_output, quality_key, shard_key, sheet_key
+from ..jobs.run_quality import QUALITY, REPORT, SEEN, quality_of_shard
 from ..jobs.run_records import RunOutput, Shard
 from ..jobs.run_steps import finish_shard
 from ..jobs.settings import JobsSettings
@@ -33,6 +34,7 @@ from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
 from .parts_out import PartOfOutput
+from .quality import sample_report, seen_in_shard
 from .segments import Segments
 from .served import Served
 from .settings import RunSettings
@@ -66,7 +68,7 @@ class ShardRun:
         Raises StepEnded, Unavailable; what was answered by then is in the store.
         """
         spec, plan = self._hold.step.spec, self._hold.step.plan
-        self._folder = folder
+        self._folder, self._began_at = folder, time.monotonic()
         place = run_place(self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
         with Ledger(folder / "ledger") as ledger:
@@ -77,7 +79,13 @@ class ShardRun:
                 self._hold, ledger, self._store, self._leftovers, self._settings, meter
             )
             segments.resume()
-            rows = SheetRows(ledger, asked.origin.task, shards)
+            rows = SheetRows(
+                ledger,
+                asked.origin.task,
+                shards,
+                self._shard.first,
+                see_all=spec.near_duplicates,
+            )
             run = self._annotating(asked, ledger, segments, rows)
             self._answer(run, segments)
             meter.look(run.progress.done, now=True)
@@ -140,6 +148,9 @@ class ShardRun:
         sheet = Sheet(asked.origin, seen, shard.first)
         findings, piece = self._written(asked, ledger, sheet)
         self._refuse_other_rows(findings.rows)
+        told = self._told(asked, ledger, findings, run, seen)
+        for kind, body in told.items():
+            self._store.put(quality_key(step.run_id, shard.number, name, kind), body)
         for key, body in self._blobs(ledger, sheet, seen, name):
             self._hold.check()
             self._store.put(key, body)
@@ -157,6 +168,7 @@ class ShardRun:
                 "rows_blob": name,
                 "piece": piece,
                 "has_pictures": bool(seen.placed),
+                "told": " ".join(told),
                 "ended_at_ms": int(time.time() * 1000),
             }
         )
@@ -199,6 +211,33 @@ class ShardRun:
             ]
             files.append(("sampled", BytesIO(sampled_of(ledger))))
             return findings, put_output(self._store, key, files)
+
+    def _told(
+        self,
+        asked: PreparedRun,
+        ledger: Ledger,
+        findings: Findings,
+        run: AnnotateRun,
+        rows: SheetRows,
+    ) -> dict[str, bytes]:
+        """What is told of the shard beside its answers, by kind."""
+        spec, first = self._hold.step.spec, self._shard.first
+        told = {QUALITY: quality_of_shard(findings.stretches, findings.reasons)}
+        if len(rows.seen):
+            told[SEEN] = bytes(rows.seen)
+        if spec.sample and not self._shard.number:  # the run may be held behind it
+            told[REPORT] = sample_report(
+                options_of(spec, self._folder, self._hold.step.plan),
+                asked.origin,
+                ledger,
+                findings,
+                run.progress,
+                seen_in_shard(rows.seen, ledger, first),
+                self._folder,
+                took_s=time.monotonic() - self._began_at,
+                device_s=self._shard.device_ms / 1000,
+            )
+        return told
 
     def _blobs(
         self, ledger: Ledger, sheet: Sheet, seen: SheetRows, name: str

@@ -14,11 +14,12 @@ from ..client.annotate.ledger import Ledger, LedgerRow
 from ..client.annotate.output import Findings, annotation_of, labelled
 from ..client.annotate.packing import image_of
 from ..client.annotate.report import Sampler
-from ..client.annotate.report.thumbnails import thumbnail
+from ..client.annotate.report.thumbnails import look_at, thumbnail
 from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
 from ..protocol import codec, v2
 from ..protocol.errors import WherryError
+from ..tasks.annotations.near_duplicates import SeenPictures
 from ..tasks.base import Task
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.
@@ -37,13 +38,17 @@ _LEVEL = 3
 class SheetRows:
     """Sees rows while they are read, as the report's sampler does, and keeps what a sheet shows."""
 
-    def __init__(self, ledger: Ledger, task: Task, shards: int) -> None:
+    def __init__(
+        self, ledger: Ledger, task: Task, shards: int, first: int = 0, *, see_all: bool = False
+    ) -> None:
         self._sampler, self._task = Sampler(ledger, task), task
-        self._room = _PICTURE_BYTES // max(1, shards)
+        self._room, self._first = _PICTURE_BYTES // max(1, shards), first
         #: Place of a row -> where its picture is among all of them.
         self.placed: dict[int, tuple[int, int]] = {}
         self.pictures = bytearray()
         self.texts: dict[int, str] = {}
+        #: What is seen in each picture that was decoded: all of them, or those that are kept.
+        self.seen, self._see_all = SeenPictures(), see_all
         self._field = next((s.field for s in task.inputs if s.content == "text"), "")
 
     def offer(self, position: int, row: SourceRow, key: bytes) -> None:
@@ -52,16 +57,25 @@ class SheetRows:
         text = row.values.get(self._field) if self._field else None
         if isinstance(text, str):
             self.texts[position] = clean(text[:_TEXT])
-        self._keep_picture(position, row)
+        self._keep_picture(position, row, key)
 
-    def _keep_picture(self, position: int, row: SourceRow) -> None:
+    def _keep_picture(self, position: int, row: SourceRow, key: bytes) -> None:
         if len(self.placed) >= _PICTURES or len(self.pictures) >= self._room:
+            self._see(position, row, key)
             return
         image = image_of(self._task, row)
         small = thumbnail(image, _SIDE) if image else None
+        if small:
+            self.seen.note(self._first + position, small.look, key)
         if small and len(self.pictures) + len(small.file) <= self._room:
             self.placed[position] = len(self.pictures), len(small.file)
             self.pictures += small.file
+
+    def _see(self, position: int, row: SourceRow, key: bytes) -> None:
+        image = image_of(self._task, row) if self._see_all else b""
+        found = look_at(image) if image else None
+        if found is not None:
+            self.seen.note(self._first + position, found, key)
 
 
 class Sheet:
@@ -94,7 +108,7 @@ class Sheet:
 
     def add_all(self, ledger: Ledger) -> Findings:
         """Add every row of the shard; answers what was found in them."""
-        findings, answers = Findings(), StoredAnswers(ledger, self._origin.task)
+        findings, answers = Findings(first=self._first), StoredAnswers(ledger, self._origin.task)
         for local in ledger.placed():
             placed = local._replace(position=local.position + self._first)
             findings.rows += 1

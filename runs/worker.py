@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.fleet_queue import open_blocking
 from ..jobs.follow_records import RunFollow
@@ -55,6 +54,7 @@ from .follow import SourceLook, watched_of
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
 from .merge import Merge
 from .plan import plan_run
+from .quality import brief
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
@@ -263,7 +263,7 @@ class RunWorker:
                 self._jobs,
                 output=output,
                 notes=summary.findings.notes,
-                summary=view(summary),
+                summary=brief(summary),
             )
         )
 

@@ -71,13 +71,15 @@ class RunAsked(FirstFault):
     kept_s: int | None = Field(default=None, ge=60, le=365 * 86_400)
     webhook: str = Field(default="", max_length=2048)
     metadata: dict[str, str] | None = Field(default=None, max_length=_PAIRS)
+    near_duplicates: bool = False
+    compare: str = Field(default="", max_length=200)
 
     _few_fields = model_validator(mode="before")(few_fields)
 
 
 def asked_again(spec: RunSpec, document: Mapping[str, Any]) -> RunAsked:
     """What a clone of a run asks: the same, but for what a document says. Raises InvalidRequest."""
-    same = spec.model_dump(include=RunAsked.model_fields.keys() - {"id", "kept_s"})
+    same = spec.model_dump(include=RunAsked.model_fields.keys() - {"id", "kept_s", "compare"})
     return asked_of({**same, **document})
 
 
@@ -129,7 +131,8 @@ def spec_of(
     called = service.submitter.outbound.webhook(asked.webhook or webhook)
     kept_s = service.settings.run_kept_s if asked.kept_s is None else asked.kept_s
     return RunSpec(
-        **asked.model_dump(exclude={"id", "kept_s", "webhook", "columns", "out"}),
+        **asked.model_dump(exclude={"id", "kept_s", "webhook", "columns", "out", "compare"}),
+        compare=who.stored(asked.compare) if asked.compare else "",
         out=_whole_out(asked.out),
         columns=asked.columns,
         id=who.stored(asked.id or _id_for(key)),

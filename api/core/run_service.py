@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...jobs.run_follow import finish_run
 from ...jobs.run_records import Run, RunExport, RunSpec
+from ...jobs.run_rows import Sheets
 from ...jobs.runs import (
     ask_export,
     command_run,
@@ -22,7 +23,6 @@ from ..access.caller import caller
 from ..access.keys import make
 from ..http.ids import shown_id
 from .held_uploads import hold
-from .run_rows import Sheets
 from .service import Service
 
 #: Pages of ids that one page of a filtered list looks at.
@@ -36,6 +36,7 @@ async def begin_run(service: Service, spec: RunSpec, *, closed: bool) -> bool:
     """
     if spec.webhook:
         await service.submitter.outbound.check_webhook(spec.webhook)
+    await check_compared(service, spec)
     await hold(service, spec.source, spec.id)
     who, key = caller.get(), dict[str, str]()
     if closed:
@@ -88,6 +89,14 @@ async def find_run(service: Service, stored_id: str) -> Run:
     if not found:
         raise NotFound(f"no run {shown_id(stored_id)[:100]!r}")
     return found[0]
+
+
+async def check_compared(service: Service, spec: RunSpec) -> None:
+    """Raise InvalidRequest where the run that another is to be held against is not there."""
+    if not spec.compare:
+        return
+    if spec.compare == spec.id or not await find_runs(service, [spec.compare]):
+        raise InvalidRequest(f"compare: no run {shown_id(spec.compare)[:100]!r}")
 
 
 async def list_runs(

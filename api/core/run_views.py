@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from ...jobs.owned import NOBODY
 from ...jobs.run_records import Run, RunOutput, RunState, Shard
+from ...tasks.annotations.fits import lists_guesses
+from ...tasks.registry import get_task
 from ..http.ids import shown_id
 from .following import following_view, left_out
 from .views import timestamp
@@ -66,6 +68,8 @@ def run_view(run: Run) -> dict[str, Any]:
         },
         "labels": at.labels,
         "scores": at.scores,
+        # Whether labels and scores are those of each row's first: the others are what it is not.
+        "first_labels": _has_guesses(run),
         "error_types": at.error_types,
         "warned": at.warned,
         "left_out": left_out(run),
@@ -76,10 +80,20 @@ def run_view(run: Run) -> dict[str, Any]:
         "held": run.state is RunState.HELD,
         "follow": following_view(run),
         "looked_at": timestamp(at.follow.looked_at_ms if at.follow else None),
+        "near_duplicates": spec.near_duplicates,
+        "compare": shown_id(spec.compare) if spec.compare else None,
         "metadata": spec.metadata or {},
         "cloned_from": shown_id(spec.cloned_from) if spec.cloned_from else None,
         "links": _links(spec.id, follows=spec.follow),
     }
+
+
+def _has_guesses(run: Run) -> bool:
+    name = run.plan.task if run.plan else run.spec.task
+    try:
+        return bool(name) and lists_guesses(get_task(name).output)
+    except ValueError:  # a task of a package that is not here any more
+        return False
 
 
 def _rows_per_s(run: Run, done: int) -> float:
@@ -113,15 +127,8 @@ def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
 def _links(run_id: str, *, follows: bool) -> dict[str, str]:
     path = run_path(run_id)
     names: tuple[str, ...] = (
-        "events",
-        "rows",
-        "shards",
-        "compare",
-        "output",
-        "pause",
-        "resume",
-        "cancel",
-        "clone",
+        *("events", "rows", "shards", "quality", "report", "pick", "compare", "output"),
+        *("pause", "resume", "cancel", "clone"),
     )
     names += ("finish",) if follows else ()
     return {"self": path} | {name: f"{path}/{name}" for name in names}

@@ -44,6 +44,7 @@ _RUN: dict[str, Any] = {
     "shards": {"total": 20, "done": 5, "running": 2},
     "labels": {"person": 40_112},
     "scores": [0] * 20,
+    "first_labels": False,
     "error_types": {"invalid_row": 2},
     "warned": 0,
     "left_out": {".txt": 1},
@@ -54,6 +55,8 @@ _RUN: dict[str, Any] = {
     "held": False,
     "follow": None,
     "looked_at": None,
+    "near_duplicates": False,
+    "compare": None,
     "metadata": {},
     "cloned_from": None,
     "links": {"self": f"/v2/runs/{_ID}", "rows": f"/v2/runs/{_ID}/rows"},
@@ -154,6 +157,67 @@ COMPARE = route(
                 "of": 1,
             }
         ),
+    ),
+    bad=(400, 404, 503),
+)
+_QUALITY: dict[str, Any] = {
+    "stretches": {
+        "width": 400,
+        "labels": ["person"],
+        "stretches": [
+            {
+                "first": 0,
+                "rows": 400,
+                "failed": 2,
+                "labels": [301],
+                "other_labels": 90,
+                "no_label": 7,
+                "mean_score": 0.91,
+                "scores": [0] * 20,
+            }
+        ],
+    },
+    "drift": [
+        {
+            "first": 40_000,
+            "end": 42_000,
+            "what": "labels",
+            "distance": 0.41,
+            "told": "'person' 12%, elsewhere 75%",
+        }
+    ],
+    "failures": [
+        {
+            "error_type": "invalid_row",
+            "reason": "it is no picture",
+            "rows": 2,
+            "examples": ["a.jpg"],
+        }
+    ],
+    "near_duplicates": {
+        "pictures": 51_200,
+        "duplicates": 1,
+        "blank": 0,
+        "groups": 1,
+        "listed": [
+            {
+                "count": 2,
+                "rows": [
+                    {"index": 0, "id": "a.jpg", "picture_url": None},
+                    {"index": 9, "id": "b.jpg", "picture_url": None},
+                ],
+            }
+        ],
+    },
+    "compared": None,
+}
+QUALITY = route((200, "What is known so far.", content(_QUALITY)), bad=(404, 503))
+REPORT = route((200, "The page.", {"text/html": _BINARY}), bad=(404, 503))
+PICK = route(
+    (
+        200,
+        "A JSON list of tasks to import, or lines of JSON.",
+        {"application/json": _BINARY, "application/jsonl": _BINARY},
     ),
     bad=(400, 404, 503),
 )

@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ...jobs.run_compare import compared
 from ...jobs.run_records import Run
+from ...jobs.run_rows import PlacedRow, RowsWanted
 from ...protocol.errors import InvalidRequest
 from ..access.caller import caller
-from ..core.run_compare import compared
-from ..core.run_rows import PlacedRow, RowsWanted
 from ..core.run_service import find_run, sheets_of, sheets_of_both
 from ..core.run_views import run_path
 from ..core.service import Service
@@ -45,7 +45,9 @@ _YES_OR_NO = {"": None, "1": True, "true": True, "0": False, "false": False}
 
 @router.get("/v2/runs/{run_id}/rows", **openapi_runs.ROWS)
 async def get_rows(request: Request) -> Response:
-    """Rows of finished shards: `?failed=&label=&min_score=&max_score=&order=&after=&limit=`."""
+    """Rows of finished shards: `?failed=&label=&first_label=&min_score=&max_score=`, and
+    `&order=&after=&limit=`.
+    """
     service, query = Service.of(request), request.query_params
     run = await known_run(request)
     wanted, limit = _wanted(request), _limit(request)
@@ -108,12 +110,17 @@ async def compare_runs(request: Request) -> Response:
 
 
 def _row_view(run: Run, placed: PlacedRow) -> dict[str, Any]:
-    row, url = placed.row, None
-    if row.get("picture"):
-        path = f"{run_path(run.spec.id)}/rows/{row['index']}/picture"
-        # When it was made tells a browser's cache the run from an earlier one of its id.
-        url = f"{path}?shard={placed.place.shard}&of={run.spec.created_at_ms}"
-    return {**{k: v for k, v in row.items() if k != "picture"}, "picture_url": url}
+    row = {name: value for name, value in placed.row.items() if name != "picture"}
+    return {**row, "picture_url": picture_url(run, placed)}
+
+
+def picture_url(run: Run, placed: PlacedRow) -> str | None:
+    """Where a row's small picture is; None without one."""
+    if not placed.row.get("picture"):
+        return None
+    path = f"{run_path(run.spec.id)}/rows/{placed.row['index']}/picture"
+    # When it was made tells a browser's cache the run from an earlier one of its id.
+    return f"{path}?shard={placed.place.shard}&of={run.spec.created_at_ms}"
 
 
 def _wanted(request: Request) -> RowsWanted:
@@ -127,14 +134,15 @@ def _wanted(request: Request) -> RowsWanted:
     return RowsWanted(
         failed=_YES_OR_NO[failed],
         label=_label(request),
+        first_label=_label(request, "first_label"),
         min_score=_score(request, "min_score", -math.inf),
         max_score=_score(request, "max_score", math.inf),
         by_score=order == "score",
     )
 
 
-def _label(request: Request) -> str:
-    return request.query_params.get("label", "")[:_LONGEST_LABEL]
+def _label(request: Request, name: str = "label") -> str:
+    return request.query_params.get(name, "")[:_LONGEST_LABEL]
 
 
 def _score(request: Request, name: str, otherwise: float) -> float:

@@ -11,7 +11,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from ...protocol.errors import WherryError
-from ...tasks.annotations.fits import text_field
+from ...tasks.annotations.drift import drift_notes, drift_view, drifts
+from ...tasks.annotations.fits import lists_guesses, text_field
+from ...tasks.annotations.stretches import stretches_view
+from .beside import NOTHING_BESIDE, Beside, SeenRows, watcher
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
@@ -25,7 +28,7 @@ from .places import ERRORS, PAGE, PICTURES, REPORT, beside
 from .prepared import Options, PreparedRun, prepared, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
-from .run import AnnotateRun, Progress
+from .run import AnnotateRun, Progress, RowWatcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Summary:
     #: The page about the run; None without one.
     report: Path | None
     origin: Origin
+    beside: Beside = NOTHING_BESIDE
 
 
 #: Told where a run stands, after each job.
@@ -70,7 +74,9 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
         ledger.begin(reuse=options.reuse)
         with places.half() as half:
             layout = layout_of(options, asked, half)
-            run = _run(client, options, asked, ledger, layout)
+            sampler = Sampler(ledger, asked.origin.task) if options.report else None
+            watching = watcher(asked.origin.task, sampler, sees=options.near_duplicates)
+            run = _run(client, options, asked, ledger, layout, watching)
             computed = _computed(client, options.model)
             for progress in run.run():
                 observer(progress)
@@ -81,6 +87,7 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
                 rows_per_s=run.progress.rows_per_s,
                 compute_s=_since(computed, _computed(client, options.model)),
                 left_out=dict(source.left_out),
+                beside=watching.found(ledger) if isinstance(watching, SeenRows) else NOTHING_BESIDE,
             )
             summary = write_half(options, asked, ledger, half, layout, answered)
             places.place(half)
@@ -98,6 +105,7 @@ class AnsweringTimes:
     rows_per_s: float
     compute_s: float | None
     left_out: Mapping[str, int]
+    beside: Beside = NOTHING_BESIDE
 
 
 def write_half(
@@ -129,6 +137,7 @@ def sum_up(
 ) -> Summary:
     """Write what is to be said of an output, whose files are in a folder."""
     out, errors, ended = options.out, beside(options.out, ERRORS), time.monotonic()
+    findings.notes += drift_notes(drifts(findings.stretches))
     summary = Summary(
         out=out,
         errors=errors if findings.failed else None,
@@ -146,6 +155,7 @@ def sum_up(
         compute_seconds=answered.compute_s,
         report=beside(out, PAGE) if options.report else None,
         origin=origin,
+        beside=answered.beside,
     )
     write_summary(summary, ledger, half)
     return summary
@@ -163,7 +173,12 @@ def layout_of(options: Options, asked: PreparedRun, half: Path) -> OutputLayout:
 
 
 def _run(
-    client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger, layout: OutputLayout
+    client: Fleet,
+    options: Options,
+    asked: PreparedRun,
+    ledger: Ledger,
+    layout: OutputLayout,
+    watching: RowWatcher | None,
 ) -> AnnotateRun:
     origin, source = asked.origin, asked.source
     size = sizes(client, origin)
@@ -176,7 +191,7 @@ def _run(
         size.in_flight,
         job_size=JobSize(told_work(client, origin.model), size.rows, size.most_rows),
         max_errors=options.max_errors,
-        sampler=Sampler(ledger, origin.task) if options.report else None,
+        sampler=watching,
         text_field=text_field(origin.task) if asked.writer.writes_text else "",
         pictures=layout.pictures,
     )
@@ -199,6 +214,7 @@ def _since(before: float | None, after: float | None) -> float | None:
 
 def view(summary: Summary) -> dict[str, Any]:
     """A summary as JSON."""
+    stretches = summary.findings.stretches
     return {
         "out": str(summary.out),
         "errors": str(summary.errors) if summary.errors else None,
@@ -216,8 +232,14 @@ def view(summary: Summary) -> dict[str, Any]:
         "task": summary.origin.task.name,
         "parameters": dict(summary.origin.parameters),
         "labels": dict(summary.findings.labels.most_common()),
+        "first_labels": lists_guesses(summary.origin.task.output),
         "score_histogram": summary.findings.scores,
         "error_types": dict(summary.findings.error_types),
+        "failures": summary.findings.reasons.as_json(),
+        "drift": drift_view(drifts(stretches)),
+        "stretches": stretches_view(stretches),
+        "near_duplicates": summary.beside.near_duplicates,
+        "compared": summary.beside.compared,
         "notes": summary.findings.notes,
         "warned": summary.findings.warned,
         "warnings": summary.findings.warnings,
@@ -236,4 +258,5 @@ def write_summary(summary: Summary, ledger: Ledger, folder: Path) -> None:
     path = folder / beside(summary.out, REPORT).name
     path.write_bytes(to_json(document, indent=2) + b"\n")
     if summary.report:
-        write_report(folder / summary.report.name, document, samples(ledger, summary.origin.task))
+        shown = samples(ledger, summary.origin.task)
+        write_report(folder / summary.report.name, document, shown, summary.beside.pictures)

@@ -302,6 +302,13 @@ class Ledger:
         query = "SELECT 1 FROM rows WHERE frame IS NOT NULL LIMIT 1"
         return self._db.execute(query).fetchone() is not None
 
+    def named(self, positions: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """The id and the path of this run's rows at some places."""
+        self._flush()
+        query = "SELECT id, path FROM rows WHERE position = ?"
+        found = ((at, self._db.execute(query, (at,)).fetchone()) for at in positions)
+        return {at: (row[0], row[1]) for at, row in found if row}
+
     def paths(self) -> Iterator[str]:
         """Where this run's rows were read from, those that say so."""
         self._flush()

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ...protocol.errors import RowError
+from ...tasks.annotations.fits import lists_guesses
+from ...tasks.annotations.reasons import FailureReasons
+from ...tasks.annotations.stretches import SCORE_BINS, Stretches
 from ...tasks.base import TaskOutput
 from ...tasks.vision.documents import DocumentsOutput
 from .errors_file import error_line
@@ -18,9 +21,6 @@ from .formats import OutputLayout, Writer
 from .ledger import Ledger, LedgerRow
 from .rows import Annotation, Origin
 from .stored_answers import StoredAnswers
-
-#: Scores are counted in bins of a twentieth.
-SCORE_BINS = 20
 
 #: What is told where rows are parts of their files, and readers look for pictures.
 _NO_PICTURES = (
@@ -48,23 +48,39 @@ class Findings:
     warnings: dict[str, str] = field(default_factory=dict)
     #: What people are to know of the whole output.
     notes: list[str] = field(default_factory=list)
+    #: Place of the first row in the source.
+    first: int = 0
+    stretches: Stretches = field(default_factory=Stretches)
+    reasons: FailureReasons = field(default_factory=FailureReasons)
 
     def add(self, row_id: str, output: TaskOutput) -> None:
-        """Count one row's labels and scores, and its warning."""
+        """Count one row's labels and scores, and its warning.
+
+        Of guesses about a whole row the first is counted alone: the others are what it is not.
+        """
         if output.warning:
             self.warned += 1
             if len(self.warnings) < WARNINGS:
                 self.warnings[row_id] = output.warning
-        for label, score in labelled(output):
+        first, top, is_guess = "", None, lists_guesses(type(output))
+        for place, (label, score) in enumerate(labelled(output)):
+            if place == 0:
+                first = label
+            elif is_guess:
+                break
             if label:
                 self.labels[label] += 1
             if 0 <= score <= 1:
                 self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
+                top = score if top is None or score > top else top
+        self.stretches.answered(self.first + self.rows - 1, first, top)
 
     def add_failure(self, failure: LedgerRow) -> None:
         """Count a row that failed, and why."""
         self.failed += 1
         self.error_types[failure.error_type] += 1
+        self.stretches.failed(self.first + self.rows - 1)
+        self.reasons.add(failure.error_type, failure.error, failure.id, failure.path)
         if len(self.errors) < WARNINGS:
             self.errors[failure.id] = failure.error
 
@@ -91,7 +107,7 @@ def write_output(
     `errors` is only there when some row failed: one that has no answer, or one that the format
     cannot hold.
     """
-    findings, answers = Findings(), StoredAnswers(ledger, origin.task)
+    findings, answers = Findings(first=base), StoredAnswers(ledger, origin.task)
     with errors.open("w", encoding="utf-8") as failed:
         with writer(out, origin, *([layout] if writer.uses else [])) as writing:
             for placed in ledger.placed():

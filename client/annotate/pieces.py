@@ -6,13 +6,15 @@ Formats of lines are written piece by piece, wherever the parts are, and put one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from ...tasks.annotations.reasons import FailureReasons
+from ...tasks.annotations.stretches import Stretches
 from .formats import Writer
 from .ledger import Ledger
 from .output import WARNINGS, Findings, Seen, write_output
@@ -20,6 +22,12 @@ from .rows import Origin
 
 #: What a piece's files are called.
 ROWS, ERRORS, FINDINGS = "rows", "errors", "findings"
+
+#: Parts of findings that have a form of their own.
+_OWN: Mapping[str, type[Stretches] | type[FailureReasons]] = {
+    "stretches": Stretches,
+    "reasons": FailureReasons,
+}
 
 
 class OutputPiece(NamedTuple):
@@ -43,6 +51,7 @@ def write_piece(
     piece = OutputPiece(folder / ROWS, folder / ERRORS, folder / FINDINGS)
     findings = write_output(ledger, origin, writer, piece.rows, piece.errors, base=base, seen=seen)
     told = {field.name: getattr(findings, field.name) for field in fields(findings)}
+    told |= {name: told[name].as_json() for name in _OWN}
     piece.findings.write_bytes(to_json(told))
     return piece, findings
 
@@ -51,7 +60,9 @@ def read_findings(told: bytes) -> Findings:
     """What was found in a piece."""
     found = from_json(told)
     counters = {name: Counter(found[name]) for name in ("labels", "error_types")}
-    return Findings(**{**found, **counters})
+    # Pieces of an earlier version have none.
+    own = {name: kind.of_json(found[name]) for name, kind in _OWN.items() if name in found}
+    return Findings(**{**found, **counters, **own})
 
 
 def joined(pieces: Iterable[Findings]) -> Findings:
@@ -66,6 +77,8 @@ def joined(pieces: Iterable[Findings]) -> Findings:
         whole.scores = [a + b for a, b in zip(whole.scores, piece.scores, strict=True)]
         whole.errors = _some(whole.errors, piece.errors)
         whole.warnings = _some(whole.warnings, piece.warnings)
+        whole.stretches.add(piece.stretches)
+        whole.reasons.join(piece.reasons)
         whole.notes += [note for note in piece.notes if note not in whole.notes]
     return whole
 

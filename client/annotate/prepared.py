@@ -76,6 +76,8 @@ class Options:
     media_prefix: str = ""
     #: Whether the source is a folder that is watched: of a run, which reads what came by lists.
     follow: bool = False
+    #: Whether pictures are looked for that look alike: each is decoded for that.
+    near_duplicates: bool = False
 
     @property
     def samples(self) -> bool:

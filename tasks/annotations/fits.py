@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base import Task, TaskOutput
-from .fields import entries, files_in, masks_in
+from .fields import element, entries, files_in, masks_in, model_in
 
 
 def item_fields(task: Task) -> frozenset[str]:
@@ -72,6 +72,14 @@ def has_keypoints(task: Task) -> bool:
 def has_labels(task: Task) -> bool:
     """Whether it answers labels of a whole image or sound."""
     return medium(task) != "" and item_fields(task) == {"label", "score"}
+
+
+@functools.cache
+def lists_guesses(output: type[TaskOutput]) -> bool:
+    """Whether a row's answer is what it may be: only labels with scores, the surest first."""
+    annotations = (output.model_fields[field].annotation for field in output.contents())
+    items = (model_in(element(element(kind))) for kind in annotations)
+    return any(item and item.model_fields.keys() == {"label", "score"} for item in items)
 
 
 def has_answers(task: Task) -> bool:

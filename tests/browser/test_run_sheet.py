@@ -105,6 +105,33 @@ def test_counts_lead_to_their_rows(show: Show, page: Page) -> None:
     expect(page.locator("[name=max_score]")).to_have_value("0.95")
 
 
+def test_quality_stands_on_the_runs_page(
+    show: Show, page: Page, check_accessible: Callable[[Page], None]
+) -> None:
+    told_run.tell(page)
+    page = show(f"#/runs/{told_run.ID}")
+    expect(page.get_by_role("list", name="Rows that differ").get_by_role("listitem")).to_have_text(
+        "rows 40,000 to 42,499: 'star' 94%, elsewhere 8%"
+    )
+    columns = page.locator(".run-columns").first.locator("> div")
+    expect(columns).to_have_count(40)
+    heights = columns.nth(16).locator("span").evaluate_all("all => all.map(s => s.offsetHeight)")
+    assert max(heights) > 80  # of 112 pixels: the stars
+    expect(columns.nth(16)).to_have_attribute("title", re.compile("star 92 %"))
+    alike = page.get_by_role("region", name="Pictures that look alike")
+    expect(alike.get_by_text("90 of 25,000 pictures")).to_be_visible()
+    expect(alike.locator("img:visible").first).to_be_visible()
+    expect(alike.get_by_text("none is kept").first).to_be_visible()
+    expect(alike.get_by_text("2 more groups of 14")).to_be_visible()
+    beside = page.get_by_role("region", name="Beside an earlier one")
+    expect(beside.get_by_text("81 %")).to_be_visible()
+    beside.get_by_text("First labels of one").click()
+    expect(beside.get_by_role("cell", name="700")).to_be_visible()
+    expect(page.get_by_role("cell", name="000007.png, 000057.png")).to_be_visible()
+    page.get_by_text("As a table").last.click()
+    check_accessible(page)
+
+
 #: A label as a model may have it: the address, the page and the API take it as it is.
 LABEL = " a&b=c?d#e%20f\u202e<b>\n"
 

@@ -320,6 +320,27 @@ def test_a_sample_is_looked_at_before_the_rest(show: Show, photos: Path) -> None
     expect(cards(page)).to_have_count(7)
 
 
+def test_a_samples_report_and_the_least_sure_rows_are_taken(
+    show: Show, photos: Path, tmp_path: Path
+) -> None:
+    page = show("#/runs/new")
+    start(page, "finder", photos, sample="3")
+    state(page, "held")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Report of the sample").click()
+    assert "<dt>rows</dt><dd>3</dd>" in taken.value.path().read_text()
+    page.get_by_label("Least sure rows").fill("2")
+    page.get_by_label("Media prefix").fill("/data/local-files/?d=")
+    page.get_by_label("In turns by label").check()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Take for Label Studio").click()
+    taken.value.save_as(tmp_path / "picks.json")
+    tasks = json.loads((tmp_path / "picks.json").read_text())
+    assert len(tasks) == 2
+    assert all(task["data"]["image"].startswith("/data/local-files/?d=") for task in tasks)
+    assert all(len(task["predictions"]) == 1 for task in tasks)
+
+
 def test_a_run_is_paused_goes_on_and_is_canceled_and_forgotten(
     show: Show, hold: Path, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ _AT = "2026-01-01T00:00:00.000Z"
 def tell(page: Page) -> None:
     """Have a page hear of the run: its calls about it are answered here."""
     page.route(re.compile(rf"/v2/runs/{ID}(\?|$)"), lambda route: route.fulfill(json=view()))
+    page.route(re.compile(rf"/v2/runs/{ID}/quality"), lambda route: route.fulfill(json=quality()))
     page.route(re.compile(rf"/v2/runs/{ID}/rows\?"), _rows)
     page.route(re.compile(rf"/v2/runs/{ID}/rows/\d+/picture"), _picture)
 
@@ -73,6 +74,65 @@ def view(**changed: Any) -> dict[str, Any]:
         "cloned_from": None,
         "links": {},
         **changed,
+    }
+
+
+def quality() -> dict[str, Any]:
+    """What its shards tell: stars are few but in some rows, and pictures there are twice."""
+    stretches = [
+        {
+            "first": 2500 * at,
+            "rows": 2500,
+            "failed": 50,
+            "labels": [1000, 700, 500, 200] if at != 16 else [10, 10, 10, 2300],
+            "other_labels": 30,
+            "no_label": 20,
+            "mean_score": 0.8 if at % 10 else None,
+            "scores": [0] * 20,
+        }
+        for at in range(40)
+    ]
+    picture = f"/v2/runs/{ID}/rows/"
+    alike = [
+        {"index": at, "id": f"{at:06}.png", "picture_url": f"{picture}{at}/picture" if at else None}
+        for at in range(6)
+    ]
+    counts = [[900, 40, 0, 0, 3], [10, 700, 0, 0, 0], [0, 0, 500, 0, 0], [0] * 5, [0, 2, 0, 0, 9]]
+    return {
+        "stretches": {"width": 2500, "labels": list(LABELS), "stretches": stretches},
+        "drift": [
+            {
+                "first": 40_000,
+                "end": 42_500,
+                "what": "labels",
+                "distance": 0.6,
+                "told": "'star' 94%, elsewhere 8%",
+            }
+        ],
+        "failures": [
+            {
+                "error_type": "invalid_row",
+                "reason": "row N: the picture is cut off",
+                "rows": ROWS // 50,
+                "examples": ["000007.png", "000057.png"],
+            }
+        ],
+        "near_duplicates": {
+            "pictures": 25_000,
+            "duplicates": 90,
+            "blank": 3,
+            "groups": 20,
+            "listed": [{"count": 9 - at, "rows": alike[: 6 - at % 5]} for at in range(8)],
+        },
+        "compared": {
+            "run": "an earlier one",
+            "model": "other",
+            "agreement": 0.8123,
+            "same_first_label": 0.9,
+            "counted": 99_000,
+            "of": ROWS,
+            "confusion": {"labels": list(LABELS), "counts": counts},
+        },
     }
 
 

@@ -2,8 +2,8 @@
 
 Usage: label_studio_server_client.py BACKEND_URL FOLDER: starts the server of this environment with
 its data in FOLDER/data, makes a project of FOLDER/*.png by FOLDER/config.xml, adds the backend and
-asks for predictions; then imports FOLDER/predictions.json, which `wherry annotate` wrote, into
-another project.
+asks for predictions; then imports FOLDER/predictions.json, which `wherry annotate` wrote, and
+FOLDER/picks.json, which `wherry runs pick` did, each into a project of its own.
 """
 
 from __future__ import annotations
@@ -53,15 +53,20 @@ def drive(studio: LabelStudio, url: str) -> None:
     )
     say(call="retrieve", status=asked.status_code, text=asked.text[:500])
     show(studio, project.id, "predicted")
-    second = studio.projects.create(title="annotated", label_config=CONFIG)
+    take_in(studio, url, "predictions.json", "import")
+    take_in(studio, url, "picks.json", "pick")
+
+
+def take_in(studio: LabelStudio, url: str, name: str, call: str) -> None:
+    project = studio.projects.create(title=name, label_config=CONFIG)
     imported = requests.post(
-        f"{url}/api/projects/{second.id}/import",
+        f"{url}/api/projects/{project.id}/import",
         headers={**HEADERS, "Content-Type": "application/json"},
-        data=(FOLDER / "predictions.json").read_bytes(),
+        data=(FOLDER / name).read_bytes(),
         timeout=120,
     )
-    say(call="import", status=imported.status_code, text=imported.text[:500])
-    show(studio, second.id, "imported")
+    say(call=call, status=imported.status_code, text=imported.text[:500])
+    show(studio, project.id, f"{call}ed")
 
 
 def show(studio: LabelStudio, project: int, call: str) -> None:

@@ -1,4 +1,4 @@
-"""A real Label Studio server asks our ML backend, and imports what `wherry annotate` wrote."""
+"""A real Label Studio asks our ML backend, and imports what `annotate` and `runs pick` wrote."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ CONFIG = (
     "</RectangleLabels></View>"
 )
 
+#: Rows of which the model is least sure.
+PICKED = 5
+
 Line = dict[str, Any]
 
 
@@ -70,7 +73,9 @@ def lines(
     env = {"WHERRY_LABEL_STUDIO_UPLOADS": str(uploads)}
     python = environment("label-studio", PACKAGE)
     with (
-        Stack(models=folder / "models.toml", data_dir=folder, flower=False, env=env) as stack,
+        Stack(
+            models=folder / "models.toml", data_dir=folder, flower=False, run_workers=1, env=env
+        ) as stack,
         Client(stack.url) as client,
     ):
         for picture in sorted(pictures.glob("*.png")):
@@ -83,6 +88,9 @@ def lines(
             out=pictures / "predictions.json",
             format="label-studio",
         )
+        run = client.runs.start(pictures / "*.png", model=MODEL)
+        client.runs.wait(run.id, timeout_s=120)
+        client.runs.pick(run.id, pictures / "picks.json", least_sure=PICKED)
         (pictures / "99.png").write_bytes(b"no picture at all")
         backend = f"{stack.url}/label-studio/{MODEL}"
         return drive(python, "label_studio_server_client.py", backend, pictures)
@@ -135,4 +143,16 @@ def test_it_imports_what_annotate_wrote(lines: list[Line], pictures: Path) -> No
     told = json.loads(imported["text"])
     assert (told["task_count"], told["prediction_count"]) == (12, 12)
     for line in of(lines, "imported"):
+        assert labels_and_boxes(line) == expected(Path(line["image"]).name)
+
+
+def test_it_imports_what_was_picked_of_a_run(lines: list[Line]) -> None:
+    [imported] = of(lines, "pick")
+    assert imported["status"] == 201
+    told = json.loads(imported["text"])
+    assert (told["task_count"], told["prediction_count"]) == (PICKED, PICKED)
+    names = {Path(line["image"]).name for line in of(lines, "picked")}
+    scores = {name: max(o.score for o in found[name].detections[0]) for name in found}
+    assert names == set(sorted(scores, key=lambda name: scores[name])[:PICKED])
+    for line in of(lines, "picked"):
         assert labels_and_boxes(line) == expected(Path(line["image"]).name)

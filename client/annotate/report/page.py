@@ -11,7 +11,9 @@ from typing import Any
 
 from ..sources.kinds import counted
 from . import charts, texts
+from .along import along
 from .answers import items_in
+from .beside import compared, failures, near_duplicates
 from .colours import PALETTE, Colours
 from .drawing import drawn
 from .markup import count, escaped, seconds
@@ -23,14 +25,25 @@ _STAGES = {
     "writing": "writing the output",
 }
 
+_NO_PICTURES: Mapping[int, bytes] = {}
 
-def write_report(path: Path, summary: Mapping[str, Any], samples: Sequence[Sample]) -> None:
+
+def write_report(
+    path: Path,
+    summary: Mapping[str, Any],
+    samples: Sequence[Sample],
+    pictures: Mapping[int, bytes] = _NO_PICTURES,
+) -> None:
     """Write the page of a summary, as `wherry annotate --json` prints it."""
-    path.write_text(page(summary, samples), encoding="utf-8")
+    path.write_text(page(summary, samples, pictures), encoding="utf-8")
 
 
-def page(summary: Mapping[str, Any], samples: Sequence[Sample]) -> str:
-    """The page as text."""
+def page(
+    summary: Mapping[str, Any],
+    samples: Sequence[Sample],
+    pictures: Mapping[int, bytes] = _NO_PICTURES,
+) -> str:
+    """The page as text. `pictures` are small ones of rows, by their places in the source."""
     template = (
         resources.files(__name__.rpartition(".")[0])
         .joinpath("page.html.tmpl")
@@ -42,7 +55,7 @@ def page(summary: Mapping[str, Any], samples: Sequence[Sample]) -> str:
         model=escaped(summary["model"]),
         source=escaped(summary["source"]),
         figures=_figures(summary),
-        sections="".join(_sections(summary, samples)),
+        sections="".join(_sections(summary, samples, pictures)),
     )
 
 
@@ -65,17 +78,28 @@ def _figures(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _sections(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Iterator[str]:
+def _sections(
+    summary: Mapping[str, Any], samples: Sequence[Sample], pictures: Mapping[int, bytes]
+) -> Iterator[str]:
     colours = Colours.of(summary["labels"])
     plain = PALETTE[0].css
     if samples:
         yield _section("Sample", _sheet(samples, colours), wide=True)
     if summary["labels"]:
-        yield _section("Labels", charts.bars(summary["labels"], lambda name: colours[name].css))
+        # Others are what rows are not: their counts would say nothing.
+        title = "Labels: each row's first" if summary.get("first_labels") else "Labels"
+        yield _section(title, charts.bars(summary["labels"], lambda name: colours[name].css))
     scored = sum(summary["score_histogram"])
     if scored:
         chart = charts.histogram(summary["score_histogram"], f"Histogram of {scored:,} scores")
         yield _section("Scores", chart)
+    if chart := along(summary["stretches"], summary["drift"], colours):
+        yield _section("Along the source", chart, wide=True)
+    if summary.get("compared"):
+        yield _section("Beside another run", compared(summary["compared"], pictures), wide=True)
+    if summary.get("near_duplicates"):
+        found = near_duplicates(summary["near_duplicates"], pictures)
+        yield _section("Pictures that look alike", found, wide=True)
     if summary.get("warned"):
         told = [
             f"<li>{escaped(row)}: {escaped(text)}</li>" for row, text in summary["warnings"].items()
@@ -84,7 +108,8 @@ def _sections(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Iterator
         yield _section("Warnings", f"{note}<ul>{''.join(told)}</ul>")
     if summary["error_types"]:
         bad = PALETTE[3].css
-        yield _section("Errors", charts.bars(summary["error_types"], lambda _: bad))
+        types = charts.bars(summary["error_types"], lambda _: bad)
+        yield _section("Errors", types + failures(summary["failures"]))
     stages: dict[str, float] = {
         _STAGES.get(name) or name: taken for name, taken in summary["stages_s"].items()
     }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
+from ....tasks.annotations.near_duplicates import CELLS, HASHED_SIDE, SeenPicture, hash_of
 from ....tasks.media.decode import decode
 from ....tasks.media.kinds import is_heif, rare_kind
 from ....tasks.media.rgb import rgb
@@ -42,6 +43,8 @@ class Thumbnail(NamedTuple):
 
     file: bytes
     size: tuple[int, int]
+    #: What is seen in it.
+    look: SeenPicture
 
 
 def thumbnail(data: bytes, side: int = SIDE) -> Thumbnail | None:
@@ -52,23 +55,47 @@ def thumbnail(data: bytes, side: int = SIDE) -> Thumbnail | None:
     if not data:
         return None
     try:
-        if is_heif(data) or rare_kind(data):
-            small = decode(data, _MAX_PIXELS)
-            small.thumbnail((side, side))
-            size = displayed_size(data)
-            return Thumbnail(_photograph(small), size) if size else None
-        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-            if file.width * file.height > _MAX_PIXELS:
-                return None
-            file.draft("RGB", (side, side))  # a JPEG is read at a fraction of its size
-            ImageOps.exif_transpose(file, in_place=True)
-            small = file if file.mode == "L" else rgb(file)
-            small.thumbnail((side, side))
-            written = _photograph(small) if file.format == "JPEG" else _written(small)
-            size = displayed_size(data)
-            return Thumbnail(written, size) if size else None
+        small, is_photograph = _read_small(data, side)
+        size = displayed_size(data) if small else None
+        if small is None or size is None:
+            return None
+        written = _photograph(small) if is_photograph else _written(small)
+        return Thumbnail(written, size, _look(small))
     except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
         return None
+
+
+def look_at(data: bytes) -> SeenPicture | None:
+    """What is seen in an image file, without a small picture of it; None as for `thumbnail`."""
+    try:
+        small, _ = _read_small(data, 2 * HASHED_SIDE)
+        return _look(small) if small else None
+    except Exception:  # likewise
+        return None
+
+
+def _read_small(data: bytes, side: int) -> tuple[Image.Image | None, bool]:
+    """An image file no larger than that, upright, and whether it is a photograph."""
+    if is_heif(data) or rare_kind(data):
+        small = decode(data, _MAX_PIXELS)
+        small.thumbnail((side, side))
+        return small, True
+    with Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        if file.width * file.height > _MAX_PIXELS:
+            return None, False
+        kind = file.format
+        file.draft("RGB", (side, side))  # a JPEG is read at a fraction of its size
+        ImageOps.exif_transpose(file, in_place=True)
+        small = file if file.mode == "L" else rgb(file)
+        small.thumbnail((side, side))
+        return small.copy() if small is file else small, kind == "JPEG"
+
+
+def _look(small: Image.Image) -> SeenPicture:
+    square = (HASHED_SIDE, HASHED_SIDE)
+    grey = small.convert("L").resize(square, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    cells = small.convert("RGB").resize((CELLS, CELLS), Image.Resampling.BOX)
+    return SeenPicture(hash_of(np.asarray(grey)), cells.tobytes())
 
 
 def overlay(items: Sequence[Any], size: tuple[int, int], colours: Sequence[Colour]) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.api.core import run_rows
-from wherry.jobs import run_blobs
+from wherry.jobs import run_blobs, run_rows
 
 from .run_books import answered, failed
 
@@ -69,7 +68,7 @@ def test_blocks_without_a_wanted_row_are_not_read(http, ten, monkeypatch):
         read.append((number, block.first))
         return real(store, run_id, number, name, block)
 
-    monkeypatch.setattr("wherry.api.core.run_rows.read_block", counted)
+    monkeypatch.setattr("wherry.jobs.run_rows.read_block", counted)
     assert indexes(http, min_score=0.55) == [6, 7, 9]
     assert read == [(1, 6)]  # 6 to 9 are one block; those before have no such score
 
@@ -216,7 +215,7 @@ def test_answers_without_labels_agree_if_they_are_equal(http, runs):
 
 
 def test_only_the_first_rows_are_compared_and_that_is_told(http, runs, monkeypatch):
-    monkeypatch.setattr("wherry.api.core.run_compare.ORDERED_ROWS", 3)
+    monkeypatch.setattr("wherry.jobs.run_compare.ORDERED_ROWS", 3)
     rows = [answered(n, ("cat", 1.0)) for n in range(6)]
     run_of(http, runs, "r", rows)
     run_of(http, runs, "other", rows)

@@ -30,6 +30,7 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {{total: number, done: number, running: number}} shards
  * @property {Record<string, number>} labels
  * @property {number[]} scores how many in each twentieth of 0 to 1
+ * @property {boolean} [first_labels] whether labels and scores are those of each row's first
  * @property {Record<string, number>} error_types
  * @property {number} warned
  * @property {string[]} notes
@@ -41,6 +42,8 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {string | null} [looked_at]
  * @property {Record<string, any>} metadata
  * @property {string | null} cloned_from
+ * @property {string | null} [compare] the run that it is held against at its end
+ * @property {boolean} [near_duplicates]
  *
  * @typedef {object} SheetRow one row of a data set, and what was answered
  * @property {number} index

@@ -82,7 +82,7 @@ function standing(seen) {
     return html`<div class="notice warn" role="status">
       <p><strong>Held after the sample.</strong> ${counted(seen.rows.answered + seen.rows.failed, "row")} are done${
         seen.rows.failed ? html`, ${number(seen.rows.failed)} of them failed` : nothing
-      }. <a href=${href(["runs", seen.id, "rows"])}>Look at them</a>, then go on with the rest, or cancel it.</p>
+      }. <a href=${href(["runs", seen.id, "rows"])}>Look at them</a> and at the report below, then go on with the rest, or cancel it.</p>
       <button type="button" class="primary" @click=${() => goOn(seen)}>Go on with the rest</button></div>`;
   }
   if (seen.state === "paused") {

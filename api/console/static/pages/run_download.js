@@ -2,10 +2,11 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { bytes, counted } from "../lib/format.js";
-import { addressOf, call, hasKey } from "../lib/http.js";
+import { call } from "../lib/http.js";
 import { never, pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { pathOf } from "../lib/runs.js";
+import { save } from "../lib/saved.js";
 import { Source } from "../lib/source.js";
 import { table } from "../lib/table.js";
 import { told } from "../lib/toast.js";
@@ -96,30 +97,4 @@ async function download(run) {
     choice.waits = false;
     redraw();
   }
-}
-
-/**
- * Hand it to the browser: without a key as a link, which goes to the disk as it comes; with one, which no
- * link has, through memory.
- * @param {Response} response
- * @param {string} path
- */
-async function save(response, path) {
-  const link = document.createElement("a");
-  if (hasKey()) {
-    link.href = URL.createObjectURL(await response.blob());
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  } else {
-    await response.body?.cancel();
-    link.href = addressOf(path);
-  }
-  link.download = nameIn(response.headers.get("Content-Disposition") ?? "");
-  link.click();
-}
-
-/** The name of a file that an answer tells. @param {string} disposition */
-function nameIn(disposition) {
-  const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
-  if (encoded) return decodeURIComponent(encoded);
-  return /filename="([^"]+)"/.exec(disposition)?.[1] ?? "";
 }

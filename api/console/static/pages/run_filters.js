@@ -6,7 +6,7 @@ import { filter, href } from "../lib/router.js";
 /** @typedef {import("../lib/runs.js").Run} Run */
 
 /** Those that leave rows out. */
-const FILTERS = ["failed", "label", "min_score", "max_score"];
+const FILTERS = ["failed", "label", "first_label", "min_score", "max_score"];
 
 /** Whether rows are left out. @param {URLSearchParams} query */
 export function isFiltered(query) {
@@ -24,6 +24,7 @@ export function sheetFilters(run, query) {
   return html`<form class="toolbar" role="search" aria-label="Filter rows" @change=${changed} @submit=${changed}>
     ${choice("Rows", "failed", query, [["", "all"], ["1", "failed only"]])}
     ${labels.length && !failed ? choice("Label", "label", query, [["", "any"], ...labels.map((one) => [one, one])]) : nothing}
+    ${labels.length && run.first_labels && !failed ? choice("First label", "first_label", query, [["", "any"], ...labels.map((one) => [one, one])]) : nothing}
     ${scored && !failed ? html`${bound("Score from", "min_score", query, "0")}${bound("to", "max_score", query, "1")}` : nothing}
     ${scored && !failed ? choice("Order", "order", query, [["", "as in the data set"], ["score", "the least sure first"]]) : nothing}
     ${isFiltered(query) ? html`<a class="button" href=${href(["runs", run.id, "rows"], { order: query.get("order") ?? "" })}>Clear</a>` : nothing}
@@ -61,6 +62,6 @@ function changed(event) {
   event.preventDefault();
   const given = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
   const wanted = Object.fromEntries([...given].map(([name, value]) => [name, String(value)])); // a label may begin with a space
-  if (wanted["failed"]) Object.assign(wanted, { label: "", min_score: "", max_score: "", order: "" });
+  if (wanted["failed"]) Object.assign(wanted, { label: "", first_label: "", min_score: "", max_score: "", order: "" });
   filter(wanted);
 }

@@ -91,9 +91,22 @@ export function further(options, task) {
     <details><summary>Columns of a table</summary>
       <p class="help">The usual names are found by themselves; name those that are not.</p>
       <div class="fields">${["id", ...task.inputs.map((/** @type {any} */ { name }) => name)].map((name) => column(options, name))}</div></details>
+    <details><summary>Quality</summary><div class="fields">
+      ${field(["compare", "Hold against", "no other run", "The id of a run over the same rows: at its end this one's report tells how far they agree."])}
+      ${pictures ? looks(options) : nothing}
+    </div></details>
     <details><summary>Where it writes</summary><div class="fields">
       ${field(["out", "Place", "kept by the fleet", "Empty: the fleet keeps it, to be downloaded here. Else a place that an operator lets runs write to, s3://bucket/labels.json."])}
     </div></details>`;
+}
+
+/** @param {Options} options */
+function looks(options) {
+  const turned = (/** @type {Event} */ event) => {
+    options.others["near_duplicates"] = /** @type {HTMLInputElement} */ (event.target).checked ? "1" : "";
+  };
+  return html`<label class="check"><input type="checkbox" name="near_duplicates" .checked=${Boolean(options.others["near_duplicates"])} @change=${turned}>
+    <span>Look at every picture for those that look alike; else at the first thousand of each part</span></label>`;
 }
 
 /**
@@ -126,6 +139,8 @@ export function given(options, task) {
   if (others["every"]) told["every"] = numberOf("A frame every", others["every"]);
   if (others["frames"]) told["frames"] = /^\d+$/.test(others["frames"]) ? Number(others["frames"]) : others["frames"];
   if (others["out"]) told["out"] = others["out"];
+  if (others["compare"]) told["compare"] = others["compare"];
+  if (others["near_duplicates"]) told["near_duplicates"] = true;
   const inputs = Object.entries(options.inputs).filter(([key, value]) => value !== "" && task.inputs.some((/** @type {any} */ one) => one.name === key));
   if (inputs.length) told["inputs"] = Object.fromEntries(inputs.map(([key, value]) => [fieldOf(task, key), shared(task, key, value)]));
   const { id = "", ...fields } = Object.fromEntries(Object.entries(columns).filter(([, value]) => value));

@@ -12,6 +12,8 @@ import { whileShown } from "../lib/lifetime.js";
 import { progress } from "./runs.js";
 import { downloads } from "./run_download.js";
 import { failedRows } from "./run_failed.js";
+import { picks } from "./run_pick.js";
+import { quality, reasons } from "./run_quality.js";
 import { shards } from "./run_shards.js";
 
 /** @typedef {import("../lib/runs.js").Run} Run */
@@ -25,7 +27,9 @@ export function overview(run) {
     </div>
     ${noted(run)}
     <div class="columns">${labels(run)}${scores(run)}</div>
+    ${quality(run)}
     ${run.rows.failed ? failures(run) : nothing}
+    ${picks(run)}
     ${downloads(run)}`;
 }
 
@@ -71,6 +75,7 @@ function asked(run) {
     ${fact("Written as", html`${run.format || "jsonl"}${run.out ? html` to <span class="mono">${run.out}</span>` : ", kept by the fleet"}`)}
     ${parameters.map(([name, value]) => fact(html`<code>${name}</code>`, html`<code>${typeof value === "string" ? value : JSON.stringify(value)}</code>`))}
     ${run.sample ? fact("Sample first", counted(run.sample, "row")) : nothing}
+    ${run.compare ? fact("Held against", cloned(run.compare)) : nothing}
     ${run.tenant ? fact("Tenant", run.tenant) : nothing}
     ${run.cloned_from ? fact("Cloned from", cloned(run.cloned_from)) : nothing}
   </dl>`;
@@ -97,10 +102,13 @@ function noted(run) {
 /** @param {Run} run */
 function labels(run) {
   const count = Object.keys(run.labels ?? {}).length;
+  const first = Boolean(run.first_labels);
+  const caption = first ? "Labels, how many rows have each first" : "Labels, how often each was found";
+  const to = (/** @type {string} */ label) => href(["runs", run.id, "rows"], first ? { first_label: label } : { label });
   return html`<section class="card" aria-labelledby="labels-title"><h2 id="labels-title">Labels</h2>
     ${count
-      ? html`${countBars({ caption: "Labels, how often each was found", heads: ["Label", "Count"], counts: run.labels, to: (label) => href(["runs", run.id, "rows"], { label }) })}
-          <p class="help">Press a label to see its rows.</p>`
+      ? html`${countBars({ caption, heads: ["Label", first ? "Rows" : "Count"], counts: run.labels, to })}
+          <p class="help">${first ? "Each row's first label: the others are what it is less likely. " : ""}Press a label to see its rows.</p>`
       : html`<p class="muted">${isOver(run) ? "Its answers have no labels." : "They come with the first answers."}</p>`}
   </section>`;
 }
@@ -132,6 +140,7 @@ function failures(run) {
     ${Object.keys(run.error_types ?? {}).length
       ? countBars({ caption: "Rows that failed, by the type of error", heads: ["Error", "Rows"], counts: run.error_types, to: () => href(["runs", run.id, "rows"], { failed: "1" }) })
       : nothing}
+    ${reasons(run)}
     ${failedRows(run)}
   </section>`;
 }

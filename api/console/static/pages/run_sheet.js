@@ -27,7 +27,7 @@ const SIZES = { small: ["Small", 10.5, 11], medium: ["Medium", 16, 17], large: [
 const KEPT = "wherry-sheet";
 
 /** What the API takes of the address, as it is. */
-const ASKED = ["failed", "label", "min_score", "max_score", "order"];
+const ASKED = ["failed", "label", "first_label", "min_score", "max_score", "order"];
 
 let size = Object.hasOwn(SIZES, remembered("localStorage", KEPT) ?? "") ? /** @type {string} */ (remembered("localStorage", KEPT)) : "medium";
 

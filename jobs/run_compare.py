@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from ...protocol.errors import InvalidRequest
+from ..protocol.errors import InvalidRequest
 from .run_rows import ORDERED_ROWS, Place, PlacedRow, Sheets, fitting
 
 
@@ -32,7 +32,7 @@ class Comparison(NamedTuple):
     of: int
 
 
-class _Answer(NamedTuple):
+class ComparedAnswer(NamedTuple):
     """What is held of a row while all are compared: whole rows may be large."""
 
     place: Place
@@ -48,11 +48,11 @@ def compared(one: Sheets, other: Sheets, label: str, after: str, limit: int) -> 
     begin = int(after) if after.isdecimal() and len(after) < 10 else 0
     if after and not begin:
         raise InvalidRequest(f"after: {after[:40]!r} is none that a page told")
-    theirs = {placed.row["id"]: _answer(placed) for placed in other.first_rows(ORDERED_ROWS)}
+    theirs = {placed.row["id"]: answer_of(placed) for placed in other.first_rows(ORDERED_ROWS)}
     pairs: list[tuple[float, Place, Place, float | None, int]] = []
     shares, alike = 0.0, 0
     for placed in one.first_rows(ORDERED_ROWS):
-        a, b = _answer(placed), theirs.get(placed.row["id"])
+        a, b = answer_of(placed), theirs.get(placed.row["id"])
         if b is None or (label and label not in a.weights and label not in b.weights):
             continue
         agreement = agreement_of(a, b)
@@ -79,7 +79,7 @@ def compared(one: Sheets, other: Sheets, label: str, after: str, limit: int) -> 
     )
 
 
-def agreement_of(a: _Answer, b: _Answer) -> float | None:
+def agreement_of(a: ComparedAnswer, b: ComparedAnswer) -> float | None:
     """How far two answers agree: the share of their labels, weighed by scores, that both have.
 
     As weighted Jaccard similarity has it: the sum of the smaller weights over that of the larger.
@@ -95,7 +95,8 @@ def agreement_of(a: _Answer, b: _Answer) -> float | None:
     return smaller / larger if larger else 1.0
 
 
-def _answer(placed: PlacedRow) -> _Answer:
+def answer_of(placed: PlacedRow) -> ComparedAnswer:
+    """What of a row is compared."""
     row = placed.row
     weights: dict[str, float] = {}
     for found in row["labels"]:
@@ -104,4 +105,6 @@ def _answer(placed: PlacedRow) -> _Answer:
         weights[found["label"]] = weights.get(found["label"], 0.0) + weight
     first = row["labels"][0]["label"] if row["labels"] else ""
     digest = 0 if weights else hash(to_json(row.get("answer")))
-    return _Answer(placed.place, row["state"] == "failed", weights, first, digest, placed.bytes)
+    return ComparedAnswer(
+        placed.place, row["state"] == "failed", weights, first, digest, placed.bytes
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-from ...jobs.run_blobs import SheetBlock, pictures_key, read_block, sheet_index
-from ...jobs.run_records import Run, Shard
-from ...jobs.stores import Store
-from ...protocol.errors import InvalidRequest, NotFound
+from ..protocol.errors import InvalidRequest, NotFound
+from .run_blobs import SheetBlock, pictures_key, read_block, sheet_index
+from .run_records import Run, Shard
+from .stores import Store
 
 #: Blocks that one page reads, at most: it may then have fewer rows than asked for, and goes on.
 _MOST_BLOCKS = 60
@@ -35,6 +37,8 @@ class RowsWanted:
     #: Failed ones alone, or answered ones alone; None for both.
     failed: bool | None = None
     label: str = ""
+    #: The label that rows have first; "" for any.
+    first_label: str = ""
     min_score: float = -math.inf
     max_score: float = math.inf
     by_score: bool = False
@@ -49,7 +53,8 @@ class RowsWanted:
             return False
         if self.failed is False and block.failed == block.rows:
             return False
-        if self.label and not block.more and self.label not in block.labels:
+        labels = {self.label, self.first_label} - {""}
+        if not block.more and not labels <= block.labels.keys():
             return False
         if not self._scored:
             return True
@@ -62,6 +67,9 @@ class RowsWanted:
         if self.failed is not None and self.failed != (row["state"] == "failed"):
             return False
         if self.label and all(found["label"] != self.label for found in row["labels"]):
+            return False
+        first = row["labels"][0]["label"] if row["labels"] else ""
+        if self.first_label and first != self.first_label:
             return False
         if not self._scored:
             return True
@@ -174,15 +182,38 @@ class Sheets:
         ref = self._store.ref(pictures_key(self._run_id, shard.number, shard.sheet))
         return self._store.get_range(ref, where[0], where[1])
 
-    def first_rows(self, most: int) -> Iterator[PlacedRow]:
-        """The first rows, in their order."""
+    def first_rows(self, most: int | None) -> Iterator[PlacedRow]:
+        """The first rows, in their order; all of them for None."""
+        return islice(self._every(), most)
+
+    def _every(self) -> Iterator[PlacedRow]:
         for shard in self._shards:
             for first, block in self._blocks(shard):
-                for placed in self._rows(shard, first, block):
-                    if not most:
-                        return
-                    most -= 1
-                    yield placed
+                yield from self._rows(shard, first, block)
+
+    def by_least_score(self) -> Iterator[tuple[float, Iterator[PlacedRow]]]:
+        """The rows of each block that has scores, by the least of them; read as they are taken."""
+        blocks = [
+            (block.min_score, shard.number, first, shard, block)
+            for shard in self._shards
+            for first, block in self._blocks(shard)
+            if block.min_score is not None
+        ]
+        for least, _, first, shard, block in sorted(blocks, key=lambda each: each[:3]):
+            yield least, self._rows(shard, first, block)
+
+    def of_indexes(self, indexes: Set[int]) -> dict[int, PlacedRow]:
+        """The rows of some indexes, those that are there."""
+        left, found = sorted(indexes), dict[int, PlacedRow]()
+        for shard in self._shards:
+            for first, block in self._blocks(shard):
+                begin = block.first + shard.moved
+                at = bisect_left(left, begin)
+                if at < len(left) and left[at] < begin + block.rows:
+                    for placed in self._rows(shard, first, block):
+                        if placed.row["index"] in indexes:
+                            found[placed.row["index"]] = placed
+        return found
 
     @property
     def counted(self) -> int:
