@@ -54,7 +54,7 @@ test-slow: install
 	$(BIN)/python -m pytest -m "slow and not peer"
 
 test-peers: install
-	$(BIN)/python -m pytest -m peer
+	$(BIN)/python -m pytest -m peer tests/peers
 
 bench-annotate: install
 	$(BIN)/python -m bench.annotate
@@ -93,7 +93,7 @@ bench-tracing: install
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install
-	WHERRY_RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m peer
+	WHERRY_RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m peer tests/peers
 	$(BIN)/python tests/peers/compatibility.py docs/compatibility.md
 
 # Tries every type of model that transformers lists, and writes docs/models.md. ARGS=--only-failed
