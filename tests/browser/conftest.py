@@ -50,8 +50,9 @@ def chromium(playwright: Playwright) -> Browser:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All models are built, and every family's worker loads them, before the first test."""
+    here = f"{Path(__file__).parent}{os.sep}"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(here):  # of 15,000, with 7 parents each
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.timeout(600))
 

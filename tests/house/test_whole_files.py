@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -37,3 +38,17 @@ def test_a_process_that_dies_fails_one_test_and_the_others_run_once(tmp_path: Pa
     passed = re.findall(r"PASSED (\S+)", run.stdout)
     assert len(passed) == len(set(passed)), "each once"
     assert "FAILED test_6.py::test_dies" in run.stdout
+
+
+def test_files_that_wait_go_beside_those_that_compute() -> None:
+    computing = {f"tests/tasks/test_{n}.py": 100 - n for n in range(20)}
+    waiting = {f"tests/flow/test_{n}.py": 10 - n for n in range(10)}
+    order = whole_files.mixed({**computing, **waiting})
+    assert sorted(order) == sorted({**computing, **waiting}), "each once"
+    for some in (computing, waiting):
+        assert [file for file in order if file in some] == list(some), "the largest first"
+    at = [order.index(file) for file in waiting]
+    assert at[0] <= 1
+    assert max(b - a for a, b in itertools.pairwise(at)) <= 4, "all the way"
+    assert at[-1] < len(order) - 3, "the last begins while others compute"
+    assert whole_files.mixed({}) == []
