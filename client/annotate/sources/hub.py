@@ -134,10 +134,10 @@ class HubFiles(FileStore):
         """All paths from one on, in order."""
         return islice(self._paths, bisect_left(self._paths, path), None)
 
-    def keys(self, folder: str) -> Iterator[str]:
-        """Paths below a folder in their order."""
+    def keys(self, folder: str, begin: str = "") -> Iterator[str]:
+        """Paths below a folder in their order, from `begin` on."""
         below = f"{folder.rstrip('/')}/" if folder else ""
-        for path in self._from(below):
+        for path in self._from(below + begin):
             if not path.startswith(below):
                 return
             yield path[len(below) :]
