@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import lance
+import pyarrow as pa
 import pytest
 
 from wherry.client import Client
@@ -154,6 +156,33 @@ def test_a_query_in_its_own_order_is_one_shard(
     ended = until_state(client, run.id, "succeeded")
     assert (ended["rows"]["total"], ended["shards"]["total"]) == (300, 1)
     assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS[::-1])
+
+
+def test_a_data_base_that_was_sent_is_asked(client: Client, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "rows.db")) as made:
+        made.execute("create table reviews (id integer primary key, text)")
+        made.executemany("insert into reviews values (:id, :text)", ROWS)
+        made.commit()
+    sent = client.runs.upload(tmp_path / "rows.db")["source"]
+    asked: dict[str, Any] = {"model": "words", "detach": True, "shard_rows": 100}
+    query = {"query": "select id, text from reviews", "order_by": "id"}
+    run = client.annotate(sent, **asked, **query)
+    assert until_state(client, run.id, "succeeded")["shards"]["total"] == 3
+    assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS)
+
+
+def test_all_parts_of_a_run_are_of_one_version_of_a_table(
+    client: Client, fleet: Stack, tmp_path: Path
+) -> None:
+    path = str(fleet.data_dir / "data" / "reviews.lance")
+    rows = [{**row, "id": str(row["id"])} for row in ROWS]
+    lance.write_dataset(pa.Table.from_pylist(rows), path, max_rows_per_file=90)
+    run = client.annotate(path, model="words", detach=True, sample=50, shard_rows=40)
+    until_state(client, run.id, "held")
+    lance.dataset(path).delete("id < '2'")
+    client.runs.resume(run.id)
+    assert until_state(client, run.id, "succeeded")["rows"]["total"] == 300
+    assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS)
 
 
 def test_what_is_in_no_place_is_refused(client: Client, postgres: PostgresServer) -> None:
