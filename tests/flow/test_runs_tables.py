@@ -9,10 +9,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import lance
+import pyarrow as pa
 import pytest
 
 from wherry.client import Client
 from wherry.client.annotate import Options, annotate
+from wherry.client.errors import UsageError
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import InvalidRequest
 
@@ -154,6 +157,60 @@ def test_a_query_in_its_own_order_is_one_shard(
     ended = until_state(client, run.id, "succeeded")
     assert (ended["rows"]["total"], ended["shards"]["total"]) == (300, 1)
     assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS[::-1])
+
+
+def test_annotate_reads_a_query_itself(
+    client: Client, postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    out = tmp_path / "labels.jsonl"
+    asked: dict[str, Any] = {"source": postgres.url, "model": "words", "out": out}
+    query = {"query": "select id, text from reviews", "order_by": "id"}
+    summary = annotate(client, Options(**asked, **query))
+    assert (summary.rows, summary.failed) == (300, 1)
+    assert out.read_bytes() == as_from_a_file(client, tmp_path, ROWS)[0]
+    assert annotate(client, Options(**asked, **query)).reused == 300
+    with pytest.raises(InvalidRequest, match="query"):
+        annotate(client, Options(**asked, query="select 1 as id, text from reviews limit 1"))
+    told = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert PASSWORD.encode() not in told
+
+
+def test_an_output_never_takes_the_place_of_its_data_base(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("create table reviews (text)")
+    for source in (str(path), f"sqlite:///{path}"):
+        options = Options(source=source, model="words", out=path, query="select text from reviews")
+        with pytest.raises(UsageError, match="is the source"):
+            annotate(client, options)
+
+
+def test_a_data_base_that_was_sent_is_asked(client: Client, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "rows.db")) as made:
+        made.execute("create table reviews (id integer primary key, text)")
+        made.executemany("insert into reviews values (:id, :text)", ROWS)
+        made.commit()
+    sent = client.runs.upload(tmp_path / "rows.db")["source"]
+    asked: dict[str, Any] = {"model": "words", "detach": True, "shard_rows": 100}
+    query = {"query": "select id, text from reviews", "order_by": "id"}
+    run = client.annotate(sent, **asked, **query)
+    assert until_state(client, run.id, "succeeded")["shards"]["total"] == 3
+    assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS)
+
+
+def test_all_parts_of_a_run_are_of_one_version_of_a_table(
+    client: Client, fleet: Stack, tmp_path: Path
+) -> None:
+    path = str(fleet.data_dir / "data" / "reviews.lance")
+    rows = [{**row, "id": str(row["id"])} for row in ROWS]
+    lance.write_dataset(pa.Table.from_pylist(rows), path, max_rows_per_file=90)
+    run = client.annotate(path, model="words", detach=True, sample=50, shard_rows=40)
+    until_state(client, run.id, "held")
+    lance.dataset(path).delete("id < '2'")
+    client.runs.resume(run.id)
+    assert until_state(client, run.id, "succeeded")["rows"]["total"] == 300
+    assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS)
 
 
 def test_what_is_in_no_place_is_refused(client: Client, postgres: PostgresServer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -158,6 +159,12 @@ class HubFiles(FileStore):
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError, Unavailable."""
         return Path(self._fetched(path)).read_bytes()
+
+    @contextmanager
+    def held(self, path: str) -> Iterator[BinaryIO]:
+        """The copy in the cache. Raises RowError, Unavailable."""
+        with self.open(path) as file:
+            yield file
 
     def glance(self, path: str) -> BinaryIO:
         """A file of which little is read: only that is fetched. Raises RowError, Unavailable."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -20,8 +21,6 @@ from wherry.jobs.settings import JobsSettings
 from wherry.protocol.errors import InvalidRequest
 from wherry.protocol.places import AllowedPlaces
 from wherry.tasks.registry import get_task
-
-lance = pytest.importorskip("lance")
 
 EMBEDDING, PICTURES = get_task("embedding"), get_task("image-classification")
 
