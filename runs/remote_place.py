@@ -11,7 +11,7 @@ from typing import Any
 from ..client.annotate.places import ERRORS, PAGE, REPORT
 from ..client.annotate.sources.ahead import ahead
 from ..client.annotate.sources.refusals import refused
-from ..client.annotate.sources.remote import file_system
+from ..client.annotate.sources.remote import file_system, is_same
 from ..protocol.errors import InvalidRequest, Unavailable, WherryError
 from .hold import StepEnded
 
@@ -76,6 +76,8 @@ def _opened(out: str) -> tuple[Any, str, str]:
     """The file system of a place, the folder above it there, and its name."""
     above, _, name = out.rstrip("/").rpartition("/")
     fs, folder = file_system(above)
+    if not is_same(fs, f"{folder}/{name}"):
+        raise InvalidRequest(f"out {out!r}: a name with both ? and # in it cannot be written there")
     return fs, folder, name
 
 

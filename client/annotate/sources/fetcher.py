@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -180,18 +179,31 @@ def _host(url: str) -> str:
 
 def waited(work: Coroutine[Any, Any, T]) -> T:
     """What comes of work on the loop of this process."""
-    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+    return asyncio.run_coroutine_threadsafe(work, _ONCE.loop()).result()
 
 
-@functools.cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """This process's loop for all fetching: connections belong to one."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="annotate-fetch", daemon=True).start()
-    return loop
+class _Once:
+    """What all fetching of this process shares: connections belong to one loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.connections = KeptConnections()
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, in a thread of its own."""
+        with self._lock:  # the first who ask may be several threads
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name="annotate-fetch", daemon=True
+                ).start()
+            return self._loop
 
 
-@functools.cache
+_ONCE = _Once()
+
+
 def connections() -> KeptConnections:
     """This process's connections, whoever's guard they serve."""
-    return KeptConnections()
+    return _ONCE.connections

@@ -87,6 +87,11 @@ def file_system(url: str) -> tuple[Any, str]:  # Any: fsspec has no types
     return fs, str(path)
 
 
+def is_same(fs: Any, path: str) -> bool:
+    """Whether a file system leaves a path as it is: adlfs has ? and # change their places."""
+    return "?" not in path or "#" not in path or bool(fs._strip_protocol(path) == path)
+
+
 def _scheme(url: str) -> str:
     return url.partition("://")[0].lower()
 
@@ -147,12 +152,19 @@ class RemoteFiles(FileStore):
 
     def open(self, path: str) -> BinaryIO:
         """A file to read from its beginning. Raises RowError."""
+        self._refuse_other(path)
         file = _Tried(self.tried, path, self.tried(path, lambda: self._fs.open(path, "rb")))
         return io.BufferedReader(file, _BUFFER_BYTES)
 
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""
+        self._refuse_other(path)
         return self.tried(path, lambda: bytes(self._fs.cat_file(path)))
+
+    def _refuse_other(self, path: str) -> None:
+        """Raise RowError for a name that its file system would take for another one."""
+        if not is_same(self._fs, path):
+            raise RowError("a name with both ? and # in it cannot be read there")
 
     def mark(self, path: str) -> str:
         """By its ETag, else its size: what lies in a bucket is replaced whole. Raises RowError."""

@@ -119,6 +119,17 @@ def test_a_source_that_changes_after_it_was_cut_is_told(bucket: Bucket) -> None:
         list(table.part(whole))
 
 
+def test_a_name_that_the_library_would_turn_round_is_told_and_no_other_is_read(
+    azure: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bucket_of(azure, monkeypatch) as bucket:
+        bucket.put(**{"in/a?b#c.png": b"lies under another name"})  # a#c.png?b, by adlfs
+        files, path = open_url(bucket.url("in"))
+        assert list(files.keys(path) or ()) == ["a#c.png?b"]
+        with pytest.raises(RowError, match="both [?] and # in it"):
+            files.read(f"{path}/a?b#c.png")
+
+
 def test_tables_and_saved_folders(bucket: Bucket, tmp_path) -> None:
     pq.write_table(pa.table({"text": ["a", "b"]}), tmp_path / "a.parquet")
     with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as file:
