@@ -47,8 +47,9 @@ from .hold import StepHold, StepLost
 from .shard_files import FILES, packed_files, shard_files
 from .sheet_fold import SheetFold
 
-#: Shards of one size that are put together, at least; fewer where there is no room for more rows.
-TOGETHER, _FEWEST = 32, 8
+#: Shards of one size that are put together, at least; fewer where there is no room for more rows;
+#: and at most, for each is told of while it goes.
+TOGETHER, _FEWEST, _MOST = 32, 8, 128
 
 #: Seconds for which what was put together is there for whoever reads it.
 _KEPT_S = 120.0
@@ -67,7 +68,7 @@ def foldable(shards: Sequence[Shard], most_rows: int) -> list[list[Shard]]:
     for shard in shards:
         if shard.state != "done" or shard.piece is None:
             break
-        is_full = sum(each.rows for each in group) + shard.rows > most_rows
+        is_full = len(group) == _MOST or sum(s.rows for s in group) + shard.rows > most_rows
         if group and (is_full or shard.folds != group[0].folds):
             end(_FEWEST if is_full else TOGETHER)
         group.append(shard)

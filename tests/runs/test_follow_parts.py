@@ -91,6 +91,12 @@ def test_shards_stay_few_however_many_come(rows: int) -> None:
     assert max(shard.folds for shard in shards) <= 3, "each row is written a few times in all"
 
 
+def test_many_at_once_are_put_together_some_at_a_time() -> None:
+    shards = [Shard(number=n, state="done", rows=1, piece=RunOutput()) for n in range(1000)]
+    sizes = [len(group) for group in foldable(shards, 20_000)]
+    assert (sum(sizes), max(sizes)) == (1000, 128)
+
+
 def test_what_is_not_done_is_no_part_of_it_nor_what_comes_behind() -> None:
     shards = [Shard(number=n, state="done", rows=1, piece=RunOutput()) for n in range(80)]
     shards[40].state = "waiting"
