@@ -87,7 +87,8 @@ class Agreement:
             self.shares += agreement
             self.same_first += a.answer.first == b.answer.first
             self.labels.add(a.answer.first, b.answer.first)
-        if agreement is None or agreement < 1:
+        both_failed = a.labels is None and b.labels is None
+        if not both_failed and (agreement is None or agreement < 1):
             self._note(a, b, agreement)
 
     def _note(self, a: _Read, b: _Read, agreement: float | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -91,7 +92,7 @@ def _task(task: Task, version: str, placed: PlacedRow, prefix: str) -> bytes:
     try:
         document = import_task(task, version, answered)
     except ValueError:  # what cannot be drawn is begun from nothing
-        document = import_task(task, version, answered._replace(output=None))
+        document = import_task(task, version, replace(answered, output=None))
     return to_json(document, inf_nan_mode="null")
 
 

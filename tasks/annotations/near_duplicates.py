@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +52,8 @@ _WEIGHTS = 1 << np.arange(63, dtype=np.uint64)
 _GROUPS, _MEMBERS = 24, 6
 
 
-class NearGroup(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NearGroup:
     """Pictures that look alike, by the places of their rows, the first in the source first."""
 
     positions: list[int]

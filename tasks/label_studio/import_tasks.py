@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from ..annotations.fits import has_answers, has_labels, medium
@@ -10,7 +11,8 @@ from ..base import Task, TaskOutput
 from .results import mean_score, results_of
 
 
-class AnsweredRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AnsweredRow:
     """What of a row goes into its task."""
 
     index: int

@@ -24,9 +24,10 @@ def test_every_row_counts_once(tmp_path: Path) -> None:
     assert told["same_first_label"] == pytest.approx(22 / 30, abs=1e-6)
     assert told["confusion"] == {"labels": ["a", "b"], "counts": [[22, 0, 0], [8, 0, 0], [0, 0, 0]]}
     least = told["least"]
-    assert [each["index"] for each in least[:3]] == [30, 31, 0]  # what failed differs most
+    # What one of them failed to answer differs most; what neither did is no difference.
+    assert [each["index"] for each in least] == [30, *range(0, 30, 4)]
     assert (least[0]["a"], least[0]["b"], least[0]["agreement"]) == (None, ["a"], None)
-    assert (least[2]["a"], least[2]["b"], least[2]["agreement"]) == (["b"], ["a"], 0.0)
+    assert (least[1]["a"], least[1]["b"], least[1]["agreement"]) == (["b"], ["a"], 0.0)
 
 
 @pytest.mark.parametrize("seed", range(3))

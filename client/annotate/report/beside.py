@@ -78,11 +78,13 @@ def _confusion(told: Mapping[str, Any]) -> str:
     if len(labels) < 2:
         return ""
     names = [escaped(cut(label or "no label", _LONG)) for label in labels]
-    heads = "".join(f"<th scope=col>{name}</th>" for name in (*names, "others"))
+    if any(counts[-1]) or any(row[-1] for row in counts):
+        names.append("others")
+    heads = "".join(f"<th scope=col>{name}</th>" for name in names)
     body = []
-    for name, row in zip((*names, "others"), counts, strict=True):
+    for name, row in zip(names, counts, strict=False):
         most = sum(row) or 1
-        cells = "".join(_cell(found, found / most) for found in row)
+        cells = "".join(_cell(found, found / most) for found in row[: len(names)])
         body.append(f"<tr><th scope=row>{name}</th>{cells}</tr>")
     return (
         "<h3>First labels: down this run's, across the other's</h3><div class=scroll>"

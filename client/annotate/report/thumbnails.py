@@ -92,10 +92,10 @@ def _read_small(data: bytes, side: int) -> tuple[Image.Image | None, bool]:
 
 
 def _look(small: Image.Image) -> SeenPicture:
-    square = (HASHED_SIDE, HASHED_SIDE)
-    grey = small.convert("L").resize(square, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    cells = small.convert("RGB").resize((CELLS, CELLS), Image.Resampling.BOX)
-    return SeenPicture(hash_of(np.asarray(grey)), cells.tobytes())
+    size = (HASHED_SIDE, HASHED_SIDE)
+    square = small.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    cells = square.convert("RGB").resize((CELLS, CELLS), Image.Resampling.BOX)
+    return SeenPicture(hash_of(np.asarray(square.convert("L"))), cells.tobytes())
 
 
 def overlay(items: Sequence[Any], size: tuple[int, int], colours: Sequence[Colour]) -> bytes:
