@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from typing import Any
 from ..client.annotate.places import ERRORS, PAGE, REPORT
 from ..protocol.errors import InvalidRequest, Unavailable, WherryError
 from .hold import StepEnded
+
+#: Small files that are put at once, and their bytes, at most.
+_AT_ONCE, _BYTES_AT_ONCE = 100, 32 * 1024 * 1024
 
 
 def refuse_taken(out: str) -> None:
@@ -41,17 +44,43 @@ def try_place(out: str) -> None:
             fs.rm_file(file)
 
 
-def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> None:
+def upload(
+    out: str,
+    files: Mapping[str, Path],
+    check: Callable[[], None],
+    small: Iterable[tuple[str, bytes]] = (),
+) -> dict[str, int]:
     """Put files beside `out`. An object appears whole; the report comes last, when all are there.
 
-    `check` is called before each, and may raise. Raises InvalidRequest for a place that refuses,
-    Unavailable for one that is away.
+    `small` are files of a row each, in memory: answers how many bytes each of these has. `check` is
+    called before each, and may raise. Raises InvalidRequest for a place that refuses, Unavailable
+    for one that is away.
     """
+    sizes: dict[str, int] = {}
     with _told(out):
         fs, folder, _ = _opened(out)
+        for some in _some_at_a_time(small):
+            check()
+            fs.pipe({f"{folder}/{name}": content for name, content in some.items()})
+            sizes |= {name: len(content) for name, content in some.items()}
         for name in sorted(files, key=lambda name: name.endswith(f".{REPORT}")):
             check()
             fs.put_file(str(files[name]), f"{folder}/{name}")
+    return sizes
+
+
+def _some_at_a_time(files: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    """Files, as many as are put at once."""
+    some: dict[str, bytes] = {}
+    held = 0
+    for name, content in files:
+        some[name] = content
+        held += len(content)
+        if len(some) == _AT_ONCE or held >= _BYTES_AT_ONCE:
+            yield some
+            some, held = {}, 0
+    if some:
+        yield some
 
 
 def _opened(out: str) -> tuple[Any, str, str]:

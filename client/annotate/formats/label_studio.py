@@ -18,13 +18,15 @@ from ..rows import Annotation, Origin
 from .base import OutputLayout
 from .coco import file_name
 from .held_files import HeldFiles
-from .text import clean, json_text
+from .json_document import GrowingArray
+from .text import clean
 
 
 class LabelStudio(HeldFiles):
     """A task a row; one without results has an empty prediction."""
 
     names_pictures: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     uses: ClassVar[frozenset[str]] = frozenset({"media_prefix"})
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
@@ -34,7 +36,7 @@ class LabelStudio(HeldFiles):
         self._medium = medium(origin.task)
         self._says_one = has_labels(origin.task) or has_answers(origin.task)
         self._file.write("[")
-        self._count = 0
+        self._tasks = self._grows("tasks", GrowingArray(self._file))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
@@ -48,8 +50,7 @@ class LabelStudio(HeldFiles):
             "data": {self._medium: self._shown(annotation), "wherry_id": annotation.id},
             "predictions": [prediction],
         }
-        self._file.write((",\n" if self._count else "\n") + json_text(task))
-        self._count += 1
+        self._tasks.add(task)
 
     def _shown(self, annotation: Annotation) -> str:
         """Where Label Studio is to find a row's file."""
