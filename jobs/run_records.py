@@ -178,8 +178,6 @@ class RunPlan(BaseModel):
     source: str = ""
     #: Files of the source that are no rows: suffix -> how many.
     left_out: dict[str, int] = {}
-    #: Of a run that follows its source, what its output begins with before the first row.
-    head: str = ""
 
 
 class ShardCounts(BaseModel):

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from ..client.annotate import Columns, Options
 from ..client.annotate.fleet import Fleet
+from ..client.annotate.laid_out import NO_IMAGES
 from ..client.annotate.prepared import PreparedRun, prepared
 from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.remote import is_url
@@ -70,12 +71,12 @@ def asked_of(
     return asked
 
 
-def joins(spec: RunSpec, asked: PreparedRun) -> bool:
-    """Whether shards write the output, each its part, to be put one after another.
+def joins(asked: PreparedRun) -> bool:
+    """Whether shards write the output, each its piece, to be joined.
 
-    An output on this machine's disks has a ledger beside it, which those parts would not fill.
+    Pictures are in none: they are read from the source when all is known.
     """
-    return not is_local(spec) and asked.writer.joins is not None
+    return asked.writer.joins and asked.images == NO_IMAGES
 
 
 def _out(spec: RunSpec, folder: Path, format_name: str) -> Path:

@@ -7,38 +7,21 @@ another, as the run's last step would.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import fields
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryDirectory
 
 from pydantic_core import to_json
 
+from ..client.annotate.formats import Writer
 from ..client.annotate.ledger import Ledger
-from ..client.annotate.output import Findings
-from ..client.annotate.pieces import (
-    ERRORS,
-    FINDINGS,
-    ROWS,
-    joined,
-    read_findings,
-)
+from ..client.annotate.pieces import fold_pieces
 from ..client.annotate.report import SAMPLED
-from ..client.annotate.segments import SegmentTaker, rows_of, sampled_of, take_in, take_in_rows
+from ..client.annotate.rows import Origin
+from ..client.annotate.segments import SegmentTaker, rows_of, take_in, take_in_rows
 from ..jobs.call import Queue
 from ..jobs.follow_records import Replaced
-from ..jobs.run_blobs import (
-    StoredFile,
-    manifest,
-    part_key,
-    pictures_key,
-    put_output,
-    read_stored,
-    shard_key,
-    sheet_key,
-)
+from ..jobs.run_blobs import part_key, pictures_key, shard_key, sheet_key
 from ..jobs.run_follow import tell_fold
 from ..jobs.run_records import RunOutput, Shard, ShardCounts
 from ..jobs.settings import JobsSettings
@@ -46,6 +29,7 @@ from ..jobs.stores import Store
 from .hold import StepHold, StepLost
 from .shard_files import FILES, packed_files, shard_files
 from .sheet_fold import SheetFold
+from .stored_pieces import ShardPiece, put_piece
 
 #: Shards of one size that are put together, at least; fewer where there is no room for more rows;
 #: and at most, for each is told of while it goes.
@@ -80,11 +64,16 @@ class Fold:
     """Puts shards together, by who holds the run's step `follow`."""
 
     def __init__(
-        self, hold: StepHold, queue: Queue, store: Store, jobs: JobsSettings, head: str
+        self,
+        hold: StepHold,
+        queue: Queue,
+        store: Store,
+        jobs: JobsSettings,
+        origin: Origin,
+        writer: type[Writer],
     ) -> None:
-        """`head` is what an output begins with before its first row."""
         self._hold, self._queue, self._store, self._jobs = hold, queue, store, jobs
-        self._run_id, self._head = hold.step.run_id, head.encode(errors="surrogateescape")
+        self._run_id, self._origin, self._writer = hold.step.run_id, origin, writer
 
     def make_one(
         self, shards: Sequence[Shard], segments: Mapping[int, Sequence[str]], folder: Path
@@ -94,11 +83,14 @@ class Fold:
         Raises StepEnded, Unavailable.
         """
         first, name = shards[0], f"f{self._hold.attempt}-{shards[0].number}"
-        with Ledger(folder / f"fold-{first.number}") as ledger:
+        with (
+            TemporaryDirectory(dir=folder) as own,
+            Ledger(Path(own) / "ledger") as ledger,
+        ):
             ledger.begin(reuse=True)
             taker = SegmentTaker(ledger)
             sheet = self._gather(ledger, shards, segments)
-            piece = self._piece(ledger, shards, folder, name)
+            piece = self._piece(ledger, shards, Path(own), name)
             segment = taker.segment()
             for key, body in (
                 (shard_key(self._run_id, first.number, "rows", name), rows_of(ledger)),
@@ -141,64 +133,24 @@ class Fold:
         )
 
     def _piece(self, ledger: Ledger, shards: Sequence[Shard], folder: Path, name: str) -> RunOutput:
-        rows, errors = folder / ROWS, folder / ERRORS
-        found: list[Findings] = []
-        with rows.open("wb") as all_rows, errors.open("wb") as all_errors:
-            for shard in shards:
-                piece = shard.piece or RunOutput()
-                files = {file.name: file for file in manifest(self._store, piece)}
-                all_rows.writelines(self._rows(piece, files[ROWS], is_first=not found))
-                if ERRORS in files:
-                    all_errors.writelines(self._chunks(piece, files[ERRORS]))
-                found.append(read_findings(b"".join(self._chunks(piece, files[FINDINGS]))))
-        return self._put(ledger, shards[0].number, folder, name, found)
-
-    def _rows(self, piece: RunOutput, file: StoredFile, *, is_first: bool) -> Iterator[bytes]:
-        """A piece's rows, without the head that only the first one keeps."""
-        begin = StoredFile(file.name, file.offset, min(len(self._head), file.bytes))
-        if not is_first and b"".join(self._chunks(piece, begin)) == self._head:
-            size = begin.bytes
-            file = StoredFile(file.name, file.offset + size, file.bytes - size)
-        return self._chunks(piece, file)
-
-    def _chunks(self, piece: RunOutput, file: StoredFile) -> Iterator[bytes]:
-        for chunk in read_stored(self._store, piece, file):
-            self._hold.check()
-            yield chunk
-
-    def _put(
-        self, ledger: Ledger, number: int, folder: Path, name: str, found: Sequence[Findings]
-    ) -> RunOutput:
-        findings = joined(found)
-        key = shard_key(self._run_id, number, "piece", name)
-        with ExitStack() as stack:
-            files: list[tuple[str, BinaryIO]] = [
-                (file, stack.enter_context((folder / file).open("rb")))
-                for file in (ROWS, *((ERRORS,) if findings.failed else ()))
-            ]
-            files += [
-                (FINDINGS, BytesIO(_told(findings))),
-                ("sampled", BytesIO(sampled_of(ledger))),
-            ]
-            return put_output(self._store, key, files)
-
-    def forget(self, replaced: Replaced) -> None:
-        """Let go what the store has of shards that another stands for."""
-        number, names = replaced.number, replaced.names
-        keys = [shard_key(self._run_id, number, "segment", name) for name in replaced.segments]
-        keys += [shard_key(self._run_id, number, FILES, name) for name in replaced.files]
-        for name in names:
-            sheet, piece = sheet_key(self._run_id, number, name), replaced.piece
-            keys += [shard_key(self._run_id, number, "rows", name), sheet, f"{sheet}.index"]
-            keys += [pictures_key(self._run_id, number, name), f"{piece}/manifest"]
-            keys += [part_key(piece, part) for part in range(replaced.parts)]
-        for key in keys:
-            self._store.delete(self._store.ref(key))
+        pieces = [ShardPiece(self._hold, self._store, shard) for shard in shards]
+        piece = fold_pieces(pieces, ledger, self._origin, self._writer, folder)
+        key = shard_key(self._run_id, shards[0].number, "piece", name)
+        return put_piece(self._store, key, piece)
 
 
-def _told(findings: Findings) -> bytes:
-    """Findings as `read_findings` takes them."""
-    return to_json({field.name: getattr(findings, field.name) for field in fields(findings)})
+def forget(store: Store, run_id: str, replaced: Replaced) -> None:
+    """Let go what the store has of a shard that another stands for."""
+    number, names = replaced.number, replaced.names
+    keys = [shard_key(run_id, number, "segment", name) for name in replaced.segments]
+    keys += [shard_key(run_id, number, FILES, name) for name in replaced.files]
+    for name in names:
+        sheet, piece = sheet_key(run_id, number, name), replaced.piece
+        keys += [shard_key(run_id, number, "rows", name), sheet, f"{sheet}.index"]
+        keys += [pictures_key(run_id, number, name), f"{piece}/manifest"]
+        keys += [part_key(piece, part) for part in range(replaced.parts)]
+    for key in keys:
+        store.delete(store.ref(key))
 
 
 def _one(shards: Sequence[Shard], name: str, piece: RunOutput, *, has_pictures: bool) -> Shard:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..client.annotate.constants import rows_among, shared_by_all
+from ..client.annotate.formats import writer_of
+from ..client.annotate.rows import Origin
 from ..client.annotate.sources.base import Columns
 from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.files import FileVersion
@@ -30,7 +32,7 @@ from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import RowError
 from ..tasks.registry import get_task
-from .fold import TOGETHER, Fold, foldable, is_over
+from .fold import TOGETHER, Fold, foldable, forget, is_over
 from .hold import StepHold, StepLost
 from .seen import SeenFile, SeenFiles
 from .settings import RunSettings
@@ -209,7 +211,9 @@ class SourceLook:
         """Put small shards together, some at a time: looks are to go on."""
         shards = self._queue.run(shards_of(self._spec.id, self._jobs))
         segments = self._queue.run(segments_of(self._spec.id, self._jobs))
-        fold = Fold(self._hold, self._queue, self._store, self._jobs, self._plan.head)
+        writer = writer_of(self._plan.format, get_task(self._plan.task))
+        origin = _origin(self._spec, self._plan)
+        fold = Fold(self._hold, self._queue, self._store, self._jobs, origin, writer)
         groups = foldable(shards, max(self._size, self._usual))
         for group in groups[:_FOLDS]:
             replaced = fold.make_one(group, segments, folder)
@@ -223,9 +227,8 @@ class SourceLook:
         for piece in stale:
             self._seen.forget(piece.name)
         over = [each for each in self._follow.replaced if is_over(each.at_ms)]
-        fold = Fold(self._hold, self._queue, self._store, self._jobs, self._plan.head)
         for each in over:
-            fold.forget(each)
+            forget(self._store, self._spec.id, each)
         if over or stale:
             self._note(
                 replaced=self._follow.replaced[len(over) :], stale=self._follow.stale[len(stale) :]
@@ -279,9 +282,22 @@ class SourceLook:
 
 def watched_of(spec: RunSpec, plan: RunPlan, place: PlaceOf) -> WatchedFolder:
     """What a run follows, without a word from the API. Raises InvalidRequest."""
+    origin = _origin(spec, plan)
+    shared = rows_among(origin.task, origin.parameters)
+    columns = replace(Columns(), constants=shared)
+    return open_watched(spec.source, origin.task, columns, USUAL, place)
+
+
+def _origin(spec: RunSpec, plan: RunPlan) -> Origin:
+    """What makes the answers, as far as outputs tell of it."""
     task = get_task(plan.task)
-    shared = rows_among(task, shared_by_all(task, spec.parameters, spec.inputs))
-    return open_watched(spec.source, task, replace(Columns(), constants=shared), USUAL, place)
+    return Origin(
+        task=task,
+        model=spec.model,
+        version=plan.version,
+        parameters=shared_by_all(task, spec.parameters, spec.inputs),
+        source=spec.source,
+    )
 
 
 def _usual_size(plan: RunPlan, settings: RunSettings) -> int:

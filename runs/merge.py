@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from ..client.annotate import Options, Summary
 from ..client.annotate.annotate import AnsweringTimes, layout_of, sum_up, write_half
 from ..client.annotate.beside import NOTHING_BESIDE, Beside
+from ..client.annotate.formats.joining import CannotJoin
 from ..client.annotate.ledger import Ledger
-from ..client.annotate.output import Findings
 from ..client.annotate.packing import image_of
 from ..client.annotate.pictures import Pictures
-from ..client.annotate.pieces import ERRORS as PIECE_ERRORS
-from ..client.annotate.pieces import FINDINGS, ROWS, append, joined, read_findings
+from ..client.annotate.pieces import join_pieces
 from ..client.annotate.places import ERRORS, beside, ledger_path
 from ..client.annotate.placing import Placing
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import SourceRow
-from ..client.annotate.segments import Ids, forget_all, take_in, take_in_rows
+from ..client.annotate.segments import forget_all, take_in, take_in_rows
 from ..client.annotate.sources.remote import is_url
 from ..client.annotate.sources.walking import FoundFile
 from ..client.annotate.written import files_below
 from ..jobs.call import Queue
-from ..jobs.run_blobs import (
-    StoredFile,
-    manifest,
-    output_key,
-    put_output,
-    read_stored,
-    shard_key,
-)
+from ..jobs.run_blobs import output_key, put_output, shard_key
 from ..jobs.run_records import Run, RunFile, RunOutput, RunSpec, Shard
 from ..jobs.run_steps import segments_of
 from ..jobs.runs import get_run, shards_of
@@ -49,6 +44,7 @@ from .quality import beside_of
 from .remote_place import upload
 from .shard_files import shard_files
 from .sources import run_place
+from .stored_pieces import ShardPiece, own_files, write_files
 
 #: Files of an output in a place that its record names.
 _LISTED = 100
@@ -80,51 +76,53 @@ class Merge:
         shards = self._queue.run(shards_of(step.run_id, self._jobs))
         if spec.follow:  # its rows are not in the order in which their files lie there
             asked = replace(asked, source=asked.source.listed(lambda: self._files_of(shards)))
-        if not export and joins(spec, asked) and _are_in_pieces(shards):
-            summary = self._join(options, asked, shards)
-        else:
-            with asked.placing as places:
-                self._gather(places.ledger, shards)
-                summary = self._write(options, asked, places)
-                places.ledger.finish()
+        pieces = [ShardPiece(self._hold, self._store, shard) for shard in shards]
+        is_joined = not export and joins(asked) and _are_in_pieces(shards)
+        if is_joined and not self._is_local:
+            with suppress(CannotJoin):
+                return self._apart(spec, options, asked, pieces)
+        with asked.placing as places:
+            self._gather(places.ledger, shards, texts=asked.writer.writes_text)
+            summary = self._write(options, asked, places, pieces if is_joined else [])
+            places.ledger.finish()
         return self._placed(spec, options, export), summary
 
-    def _join(self, options: Options, asked: PreparedRun, shards: Sequence[Shard]) -> Summary:
-        """Put the shards' parts of the output one after another; only ids are looked at."""
-        run_id, out = self._hold.step.run_id, options.out
-        errors, base = beside(out, ERRORS), 0
-        found: list[Findings] = []
-        with (
-            Ledger(ledger_path(out)) as ledger,
-            out.open("wb") as rows,
-            errors.open("wb") as failed,
-        ):
-            ids = Ids(ledger)
-            for shard in shards:
-                piece = shard.piece or RunOutput()
-                files = {file.name: file for file in manifest(self._store, piece)}
-                blob = self._get(shard_key(run_id, shard.number, "rows", shard.rows_blob))
-                base += ids.add(blob, base, SAMPLED)
-                take_in(ledger, [self._whole(piece, files["sampled"])])
-                append(rows, self._chunks(piece, files[ROWS]), asked.writer.joins or 0)
-                if PIECE_ERRORS in files:
-                    append(failed, self._chunks(piece, files[PIECE_ERRORS]), 0)
-                found.append(read_findings(self._whole(piece, files[FINDINGS])))
-            findings = joined(found)
-            if not findings.failed:
-                errors.unlink()
-            answered = self._answered()
-            return sum_up(_named(options), asked.origin, ledger, out.parent, findings, answered)
+    def _apart(
+        self, spec: RunSpec, options: Options, asked: PreparedRun, pieces: Sequence[ShardPiece]
+    ) -> tuple[RunOutput, Summary]:
+        """Join the shards' pieces, with a ledger of the report's rows. Raises CannotJoin."""
+        with TemporaryDirectory(dir=options.out.parent) as folder:
+            apart = replace(options, out=Path(folder) / options.out.name)
+            with Ledger(ledger_path(apart.out)) as ledger:
+                summary, own = self._join(_named(apart), asked, ledger, Path(folder), pieces)
+            return self._placed(spec, apart, "", own), summary
 
-    def _chunks(self, piece: RunOutput, file: StoredFile) -> Iterator[bytes]:
-        for chunk in read_stored(self._store, piece, file):
-            self._hold.check()
-            yield chunk
+    def _join(
+        self,
+        options: Options,
+        asked: PreparedRun,
+        ledger: Ledger,
+        folder: Path,
+        pieces: Sequence[ShardPiece],
+    ) -> tuple[Summary, Iterator[tuple[str, bytes]]]:
+        """Join the shards' pieces in a folder; the output's own files are to come there, too.
 
-    def _whole(self, piece: RunOutput, file: StoredFile) -> bytes:
-        return b"".join(self._chunks(piece, file))
+        Raises CannotJoin.
+        """
+        out, errors = folder / options.out.name, folder / beside(options.out, ERRORS).name
+        findings, moved = join_pieces(
+            pieces,
+            None if self._is_local else ledger,  # it has all
+            asked.origin,
+            asked.writer,
+            out,
+            errors,
+            layout_of(options, asked, folder),
+        )
+        summary = sum_up(options, asked.origin, ledger, folder, findings, self._answered())
+        return summary, own_files(pieces, moved, out.name)
 
-    def _gather(self, ledger: Ledger, shards: Sequence[Shard]) -> None:
+    def _gather(self, ledger: Ledger, shards: Sequence[Shard], *, texts: bool) -> None:
         """Take in what every shard has come to, in the order of the rows."""
         run_id = self._hold.step.run_id
         segments = self._queue.run(segments_of(run_id, self._jobs))
@@ -134,7 +132,7 @@ class Merge:
         for shard in shards:
             take_in(ledger, self._segments(shard, segments.get(shard.number, ())))
             rows = self._get(shard_key(run_id, shard.number, "rows", shard.rows_blob))
-            base += take_in_rows(ledger, rows, base, SAMPLED)
+            base += take_in_rows(ledger, rows, base, SAMPLED, texts=texts)
 
     def _segments(self, shard: Shard, names: Sequence[str]) -> Iterator[bytes]:
         for name in names:
@@ -144,7 +142,17 @@ class Merge:
         self._hold.check()
         return self._store.get(self._store.ref(key))
 
-    def _write(self, options: Options, asked: PreparedRun, places: Placing) -> Summary:
+    def _write(
+        self, options: Options, asked: PreparedRun, places: Placing, pieces: Sequence[ShardPiece]
+    ) -> Summary:
+        """Write the output of all that was gathered: of the pieces, if there are some."""
+        if pieces and self._is_local:
+            with suppress(CannotJoin), places.half() as half:
+                summary, own = self._join(options, asked, places.ledger, half, pieces)
+                write_files(half, own)
+                self._hold.save()
+                places.place(half)
+                return summary
         with places.half() as half:
             layout = layout_of(options, asked, half)
             if layout.pictures:
@@ -191,17 +199,24 @@ class Merge:
         shards = self._queue.run(shards_of(run.spec.id, self._jobs))
         return beside_of(self._hold, run, shards, self._queue, self._jobs, self._store)
 
-    def _placed(self, spec: RunSpec, options: Options, export: str) -> RunOutput:
-        if is_local(spec):
-            return _in_place(spec, options)
+    def _placed(
+        self, spec: RunSpec, options: Options, export: str, own: Iterable[tuple[str, bytes]] = ()
+    ) -> RunOutput:
+        """Put what was written in its place, and files that are read as they are put."""
         files = dict(_files(options))
+        if is_local(spec):
+            return _told(spec.out, _sizes(files))
         if spec.out:
             self._hold.save()
-            put = upload if is_url(spec.out) else put_on_disk
-            put(spec.out, files, self._hold.check)
-            return _told(spec.out, files)
+            if is_url(spec.out):
+                sizes = upload(spec.out, files, self._hold.check, own)
+            else:  # of a run that follows its source: lines, and no files of a row
+                sizes = {}
+                put_on_disk(spec.out, files, self._hold.check)
+            return _told(spec.out, {**_sizes(files), **sizes})
         key = output_key(self._hold.step.run_id, self._hold.attempt, export)
-        return put_output(self._store, key, self._opened(files))
+        opened = ((name, BytesIO(content)) for name, content in own)
+        return put_output(self._store, key, chain(self._opened(files), opened))
 
     def _opened(self, files: dict[str, Path]) -> Iterator[tuple[str, BinaryIO]]:
         for name, path in files.items():
@@ -246,12 +261,11 @@ def _files(options: Options) -> Iterator[tuple[str, Path]]:
             yield path.name, path
 
 
-def _in_place(spec: RunSpec, options: Options) -> RunOutput:
-    return _told(spec.out, dict(_files(options)))
+def _sizes(files: Mapping[str, Path]) -> dict[str, int]:
+    return {name: path.stat().st_size for name, path in files.items()}
 
 
-def _told(place: str, files: dict[str, Path]) -> RunOutput:
-    sizes = {name: path.stat().st_size for name, path in files.items()}
+def _told(place: str, sizes: Mapping[str, int]) -> RunOutput:
     return RunOutput(
         place=place,
         files=len(sizes),

@@ -18,6 +18,9 @@ from .hold import StepEnded
 #: Files that are put there at a time: an output may have as many as the source has rows.
 _AT_ONCE = 8
 
+#: Small files that are put at once, and their bytes, at most.
+_SMALL, _SMALL_BYTES = 100, 32 * 1024 * 1024
+
 
 def refuse_taken(out: str) -> None:
     """Raise InvalidRequest where an output, or what comes beside it, is there already.
@@ -47,16 +50,27 @@ def try_place(out: str) -> None:
             fs.rm_file(file)
 
 
-def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> None:
+def upload(
+    out: str,
+    files: Mapping[str, Path],
+    check: Callable[[], None],
+    small: Iterable[tuple[str, bytes]] = (),
+) -> dict[str, int]:
     """Put files beside `out`, several at a time.
 
     An object appears whole; the report comes last, when all others are there.
 
-    `check` is called before each, and may raise. Raises InvalidRequest for a place that refuses,
-    Unavailable for one that is away.
+    `small` are files of a row each, in memory: answers how many bytes each of these has. `check` is
+    called before each, and may raise. Raises InvalidRequest for a place that refuses, Unavailable
+    for one that is away.
     """
+    sizes: dict[str, int] = {}
     with _told(out):
         fs, folder, _ = _opened(out)
+        for some in _some_at_a_time(small):
+            check()
+            fs.pipe({f"{folder}/{name}": content for name, content in some.items()})
+            sizes |= {name: len(content) for name, content in some.items()}
 
         def put(name: str) -> None:
             fs.put_file(str(files[name]), f"{folder}/{name}")
@@ -70,6 +84,21 @@ def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> No
         for names in ([name for name in files if name not in reports], reports):
             for _ in ahead(checked(names), put, _AT_ONCE):
                 pass
+    return sizes
+
+
+def _some_at_a_time(files: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    """Files, as many as are put at once."""
+    some: dict[str, bytes] = {}
+    held = 0
+    for name, content in files:
+        some[name] = content
+        held += len(content)
+        if len(some) == _SMALL or held >= _SMALL_BYTES:
+            yield some
+            some, held = {}, 0
+    if some:
+        yield some
 
 
 def _opened(out: str) -> tuple[Any, str, str]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
+from ..client.annotate.formats import OutputLayout
 from ..client.annotate.job_size import JobSize
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.output import Findings
 from ..client.annotate.pieces import write_piece
 from ..client.annotate.prepared import PreparedRun, sizes
 from ..client.annotate.run import AnnotateRun
-from ..client.annotate.segments import rows_of, sampled_of
+from ..client.annotate.segments import rows_of
 from ..client.annotate.sources.base import Source, SourcePart
 from ..client.annotate.sources.parts import Part
 from ..jobs.call import Queue
-from ..jobs.run_blobs import pictures_key, put_output, quality_key, shard_key, sheet_key
+from ..jobs.run_blobs import pictures_key, quality_key, shard_key, sheet_key
 from ..jobs.run_quality import QUALITY, REPORT, SEEN, quality_of_shard
 from ..jobs.run_records import RunOutput, Shard
 from ..jobs.run_steps import finish_shard
@@ -41,6 +39,7 @@ from .settings import RunSettings
 from .shard_files import FILES, shard_files
 from .sheet import Sheet, SheetRows
 from .sources import run_place
+from .stored_pieces import put_piece
 
 
 class ShardRun:
@@ -199,18 +198,14 @@ class ShardRun:
     ) -> tuple[Findings, RunOutput | None]:
         """Make the sheet; and with it the shard's part of the output, where there is such."""
         step, number = self._hold.step, self._shard.number
-        if not joins(step.spec, asked) or ledger.has_frames():
+        if not joins(asked) or ledger.has_frames():
             return sheet.add_all(ledger), None
+        layout = OutputLayout(split=step.spec.split, media_prefix=step.spec.media_prefix)
         piece, findings = write_piece(
-            ledger, asked.origin, asked.writer, self._folder, self._shard.first, sheet.add
+            ledger, asked.origin, asked.writer, self._folder, self._shard.first, sheet.add, layout
         )
         key = shard_key(step.run_id, number, "piece", self._hold.attempt)
-        with ExitStack() as stack:
-            files: list[tuple[str, BinaryIO]] = [
-                (name, stack.enter_context(path.open("rb"))) for name, path in piece.files
-            ]
-            files.append(("sampled", BytesIO(sampled_of(ledger))))
-            return findings, put_output(self._store, key, files)
+        return findings, put_piece(self._store, key, piece)
 
     def _told(
         self,

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from ...protocol.errors import InvalidRequest
 from .ledger_file import opened
@@ -194,14 +194,6 @@ class Ledger:
     def keep_text(self, key: bytes, text: str) -> None:
         """Keep what the text of rows of this content is, for formats that write it."""
         self._texts.append((key, text.encode("utf-8", "surrogatepass")))
-
-    def place_all(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Give rows their places that another ledger had, as its table has them."""
-        for row in rows:
-            self._pending.append(row)
-            if len(self._pending) >= _BUFFER:
-                self._flush()
-        self._flush()
 
     def _flush(self) -> None:
         if self._texts:

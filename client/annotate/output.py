@@ -99,10 +99,12 @@ def write_output(
     *,
     base: int = 0,
     seen: Seen = lambda placed, annotation: None,  # noqa: ARG005 # nobody looks
+    part: Path | None = None,
 ) -> Findings:
     """Write every row's answer or error, in the source's order.
 
-    Of a part of a source, `base` is how many rows come before it. `seen` is told of each row.
+    Of a part of a source, `base` is how many rows come before it, and `part` the folder that is
+    to have what the whole output's writer joins. `seen` is told of each row.
 
     `errors` is only there when some row failed: one that has no answer, or one that the format
     cannot hold.
@@ -118,6 +120,8 @@ def write_output(
                 if failure:
                     findings.add_failure(failure)
                     failed.write(error_line(failure))
+            if part:
+                writing.leave(part)
         findings.notes += writing.notes
         if writer.names_pictures and origin.has_frames:
             findings.notes.append(_NO_PICTURES)

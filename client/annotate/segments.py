@@ -31,9 +31,6 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "samples": ("key", "position", "id", "picture", "width", "height", "texts"),
 }
 
-#: Where `unread` is among a row's columns: 0, or one more than the row's position.
-_UNREAD = _ROWS["rows"].index("unread")
-
 
 class SegmentTaker:
     """Takes from a ledger what it has learnt."""
@@ -111,45 +108,42 @@ def sampled_of(ledger: Ledger) -> bytes:
             db.execute(f"SELECT key, error, error_type FROM failures {of_samples}")  # noqa: S608 # our own names
         ),
         "jobs": [],
+        "samples": list(db.execute(f"SELECT {', '.join(_ROWS['samples'])} FROM samples")),  # noqa: S608 # our own names
     }
-    return _packed(_ANSWERS, tables)
+    return _packed({**_ANSWERS, **_ROWS}, tables)
 
 
-class Ids:
-    """The ids of rows that come in parts: none may be there twice."""
+def take_in_sampled(ledger: Ledger, sampled: bytes, rows: bytes, base: int, most: int) -> None:
+    """Give a ledger a part's rows of the report, as `take_in_rows` does, and what came of them.
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        ledger.database.execute(
-            "CREATE TEMP TABLE ids (id TEXT, unread INTEGER, PRIMARY KEY (id, unread))"
-            " WITHOUT ROWID"
-        )
+    A part of an earlier version has them among its `rows`; b"" for any other.
+    """
+    db = ledger.database
+    with _opened(sampled) as piece:
+        if rows:
+            with _opened(rows) as others:
+                _take_in_samples(db, others, base, most)
+        else:
+            _take_in_samples(db, piece, base, most)
+        of_samples = "SELECT key FROM parts UNION SELECT key FROM failures"
+        found = (key for (key,) in piece.execute(of_samples))
+        known = "SELECT 1 FROM samples WHERE key = ?"
+        if any(db.execute(known, (key,)).fetchone() for key in found):
+            _take_in_answers(db, piece)
 
-    def add(self, rows: bytes, base: int, samples: int) -> int:
-        """Take in a part's ids, and its rows of the report; answers how many rows it has.
 
-        Raises InvalidRequest for an id that was there before.
-        """
-        db = self._ledger.database
-        with _opened(rows) as piece:
-            found = piece.execute("SELECT id, unread FROM rows ORDER BY position")
-            moved = ((id_, unread + base if unread else 0) for id_, unread in found)
-            try:
-                db.executemany("INSERT INTO ids VALUES (?, ?)", moved)
-            except sqlite3.IntegrityError:
-                raise twice(self._twice(piece)) from None
-            count = int(piece.execute("SELECT count(*) FROM rows").fetchone()[0])
-            _take_in_samples(db, piece, base, samples)
-        return count
+def has_samples(sampled: bytes) -> bool:
+    """Whether what `sampled_of` wrote has the rows, too; an earlier version's has not."""
+    with _opened(sampled) as piece:
+        query = "SELECT 1 FROM sqlite_master WHERE name = 'samples'"
+        return piece.execute(query).fetchone() is not None
 
-    def _twice(self, piece: sqlite3.Connection) -> str:
+
+def ids_in(rows: bytes) -> Iterator[str]:
+    """The ids that `rows_of` wrote, in the rows' order, but for those of unread rows."""
+    with _opened(rows) as piece:
         for (id_,) in piece.execute("SELECT id FROM rows WHERE NOT unread ORDER BY position"):
-            known = self._ledger.database.execute(
-                "SELECT 1 FROM ids WHERE id = ? AND NOT unread", (id_,)
-            )
-            if known.fetchone():
-                return repr(id_)
-        return "?"
+            yield id_
 
 
 def take_in(ledger: Ledger, segments: Iterable[bytes], *, resume: bool = False) -> None:
@@ -161,41 +155,63 @@ def take_in(ledger: Ledger, segments: Iterable[bytes], *, resume: bool = False) 
     jobs: Sequence[Any] = ()
     for segment in segments:
         with _opened(segment) as piece:
-            numbers = {}
-            for number, body in piece.execute("SELECT id, body FROM blocks"):
-                added = db.execute("INSERT INTO blocks (body) VALUES (?)", (body,))
-                numbers[number] = added.lastrowid
-            db.executemany(
-                "INSERT OR IGNORE INTO parts VALUES (?, ?, ?)",
-                (
-                    (key, numbers[block], place)
-                    for key, block, place in piece.execute("SELECT key, block, place FROM parts")
-                ),
-            )
-            failures = piece.execute("SELECT key, error, error_type FROM failures")
-            db.executemany("INSERT OR IGNORE INTO failures VALUES (?, ?, ?)", failures)
+            _take_in_answers(db, piece)
             jobs = list(piece.execute("SELECT id, keys FROM jobs"))
     if resume:
         db.executemany("REPLACE INTO jobs VALUES (?, ?)", jobs)
     ledger.commit()
 
 
-def take_in_rows(ledger: Ledger, rows: bytes, base: int, samples: int) -> int:
+def _take_in_answers(db: sqlite3.Connection, piece: sqlite3.Connection) -> None:
+    numbers = {}
+    for number, body in piece.execute("SELECT id, body FROM blocks"):
+        added = db.execute("INSERT INTO blocks (body) VALUES (?)", (body,))
+        numbers[number] = added.lastrowid
+    db.executemany(
+        "INSERT OR IGNORE INTO parts VALUES (?, ?, ?)",
+        (
+            (key, numbers[block], place)
+            for key, block, place in piece.execute("SELECT key, block, place FROM parts")
+        ),
+    )
+    failures = piece.execute("SELECT key, error, error_type FROM failures")
+    db.executemany("INSERT OR IGNORE INTO failures VALUES (?, ?, ?)", failures)
+
+
+def take_in_rows(
+    ledger: Ledger, rows: bytes, base: int, samples: int, *, texts: bool = True
+) -> int:
     """Give a ledger a part's rows behind the `base` that it has; answers how many there were.
 
-    Of the rows of the report it keeps those of the smallest keys, `samples` at most. Raises
-    InvalidRequest for an id that was there before.
+    Of the rows of the report it keeps those of the smallest keys, `samples` at most. Without
+    `texts` those stay away. Raises InvalidRequest for an id that was there before.
     """
+    ledger.commit()
     db = ledger.database
     with _opened(rows) as piece:
-        found = piece.execute(f"SELECT {', '.join(_ROWS['rows'])} FROM rows ORDER BY position")  # noqa: S608 # our own names
-        count = int(piece.execute("SELECT count(*) FROM rows").fetchone()[0])
-        ledger.place_all(_moved(found, base))
-        texts = piece.execute("SELECT key, text FROM texts")
-        db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts)
+        names = ", ".join(_ROWS["rows"])
+        moved = names.replace("position", "position + :base").replace(
+            "unread", "iif(unread, unread + :base, 0)"
+        )
+        found = piece.execute(f"SELECT {moved} FROM rows ORDER BY position", {"base": base})  # noqa: S608 # our own names
+        marks = ", ".join("?" * len(_ROWS["rows"]))
+        try:
+            added = db.executemany(f"INSERT INTO rows ({names}) VALUES ({marks})", found)  # noqa: S608 # our own names
+        except sqlite3.IntegrityError:
+            raise twice(repr(_known_id(db, piece, base))) from None
+        if texts:
+            told = piece.execute("SELECT key, text FROM texts")
+            db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", told)
         _take_in_samples(db, piece, base, samples)
     ledger.commit()
-    return count
+    return added.rowcount
+
+
+def _known_id(db: sqlite3.Connection, piece: sqlite3.Connection, base: int) -> str:
+    """The first id of a part that an earlier row has."""
+    known = "SELECT 1 FROM rows WHERE id = ? AND NOT unread AND position < ?"
+    ids = piece.execute("SELECT id FROM rows WHERE NOT unread ORDER BY position")
+    return next((id_ for (id_,) in ids if db.execute(known, (id_, base)).fetchone()), "?")
 
 
 def _take_in_samples(
@@ -218,15 +234,6 @@ def forget_all(ledger: Ledger) -> None:
     for table in ("rows", "texts", "samples", "answers", "parts", "blocks", "failures", "jobs"):
         ledger.database.execute(f"DELETE FROM {table}")  # noqa: S608 # our own names
     ledger.commit()
-
-
-def _moved(rows: Iterable[tuple[Any, ...]], base: int) -> Iterator[tuple[Any, ...]]:
-    for row in rows:
-        moved = list(row)
-        moved[0] += base
-        if moved[_UNREAD]:
-            moved[_UNREAD] += base
-        yield tuple(moved)
 
 
 def _packed(columns: Mapping[str, Sequence[str]], tables: Mapping[str, Sequence[Any]]) -> bytes:

@@ -17,8 +17,10 @@ from wherry.client import Client
 from wherry.client.annotate import Options, annotate
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.keys import Keys
+from wherry.jobs.runs import shards_of
 from wherry.jobs.stores import FolderStore
 from wherry.ops.stack import Stack
+from wherry.tasks.annotations.formats import BY_NAME
 
 from ..support.holding import held
 from ..support.models import model
@@ -150,23 +152,65 @@ def test_a_table_comes_out_as_annotate_writes_it(
     assert compared(runs.files(run_id)) == compared(read(out.parent, out))
 
 
+@pytest.mark.parametrize("format_name", ["yolo", "labelme"])
 def test_a_folder_is_put_in_its_place_as_annotate_writes_it(
-    runs: Runs, photos: Path, tmp_path: Path
+    runs: Runs, photos: Path, tmp_path: Path, format_name: str
 ) -> None:
-    """Pictures lie beside their labels, as links: the merge reads the rows once more for them."""
+    """YOLO's pictures lie beside their labels, as links: the merge reads the rows once more."""
     asked: dict[str, Any] = {"source": str(photos), "model": "object-detection"}
     alone, out = tmp_path / "alone" / "labels", tmp_path / "fleet" / "labels"
-    annotate(runs.client, Options(out=alone, format="yolo", **asked))
+    annotate(runs.client, Options(out=alone, format=format_name, **asked))
     out.parent.mkdir()
-    run_id = runs.begin(out=str(out), format="yolo", shard_rows=13, **asked)
+    run_id = runs.begin(out=str(out), format=format_name, shard_rows=13, **asked)
     run = runs.ended(run_id)
     assert (run["state"], run["error"]) == ("succeeded", None)
     files = compared(read(out.parent, out))
     assert files == compared(read(alone.parent, alone))
-    assert any(name.endswith(".txt") for name in files)
+    assert len(files) > 60
     assert run["output"]["place"] == str(out)
-    again = annotate(runs.client, Options(out=out, format="yolo", **asked))
+    again = annotate(runs.client, Options(out=out, format=format_name, **asked))
     assert again.reused == 61, "its ledger is annotate's own: what is done is done"
+
+
+@pytest.mark.parametrize("is_local", [False, True], ids=["in the store", "in a place"])
+def test_names_that_clash_between_shards_are_given_as_annotate_gives_them(
+    runs: Runs, tmp_path: Path, is_local: bool
+) -> None:
+    source, alone, out = (tmp_path / name for name in ("photos", "alone/shapes", "fleet/shapes"))
+    for folder in (source, out.parent):
+        folder.mkdir()
+    for name in ("a.jpg", "a.png", "b.png"):
+        Image.new("RGB", (16, 12), (len(name), 0, 7)).save(source / name)
+    asked: dict[str, Any] = {"source": str(source), "model": "object-detection"}
+    annotate(runs.client, Options(out=alone, format="labelme", **asked))
+    place = {"out": str(out)} if is_local else {}
+    run_id = runs.begin(format="labelme", shard_rows=1, **place, **asked)
+    run = runs.ended(run_id)
+    assert (run["state"], run["error"]) == ("succeeded", None)
+    written = read(out.parent, out) if is_local else runs.files(run_id)
+    files = {Path(name).name: data for name, data in compared(written).items()}
+    expected = {Path(name).name: data for name, data in compared(read(alone.parent, alone)).items()}
+    assert files == expected
+    assert "a.json" in files
+    assert len(files) == 4
+
+
+@pytest.mark.parametrize("format_name", ["coco-detection", "parquet", "labelme", "yolo"])
+def test_a_format_is_joined_of_what_the_shards_wrote(
+    runs: Runs, fleet: Stack, photos: Path, tmp_path: Path, format_name: str
+) -> None:
+    asked: dict[str, Any] = {"source": str(photos), "model": "object-detection"}
+    if format_name == "yolo":
+        asked["images"] = "none"
+    out = tmp_path / "alone" / f"annotations{BY_NAME[format_name].suffix}"
+    annotate(runs.client, Options(out=out, format=format_name, **asked))
+    run_id = runs.begin(format=format_name, shard_rows=13, **asked)
+    run = runs.ended(run_id)
+    assert (run["state"], run["error"]) == ("succeeded", None)
+    assert compared(runs.files(run_id)) == compared(read(out.parent, out))
+    settings, queue = JobsSettings(redis_url=fleet.redis_url), Queue(fleet.redis_url)
+    assert all(shard.piece for shard in queue.run(shards_of(run_id, settings)))
+    queue.close()
 
 
 def test_a_run_is_held_after_its_sample(runs: Runs, table: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from PIL import Image
 
 from wherry.api.access.keys import Made, make, toml_entry
 from wherry.client import Client
@@ -21,7 +22,9 @@ from ..support.models import model
 from ..support.receiver import Receiver, status
 from ..support.waiting import until
 
-MODELS = model("words", "embedding", max_batch_size=16, reject_on="REJECT")
+MODELS = model("words", "embedding", max_batch_size=16, reject_on="REJECT") + model(
+    "object-detection"
+)
 
 ADMIN = make(scopes=("admin",))
 ACME = make(tenant="acme", scopes=("submit", "read"), weight=2.0)
@@ -120,6 +123,37 @@ def test_a_tenants_run_reads_and_writes_a_bucket_and_tells_its_end(
         until(lambda: run_id not in json.dumps(admin.get("/v2/keys")))
     response = httpx.get(f"{far.url}/v2/runs/{run_id}")
     assert response.status_code == 401
+
+
+def test_a_folder_of_files_goes_to_a_bucket_as_the_shards_wrote_them(
+    far: Stack, bucket: Any, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(130):
+        file = photos / f"{number:03}.png"
+        Image.new("RGB", (16 + number % 7, 12), (number, 0, 7)).save(file)
+        bucket.put_object(Bucket="wherry", Key=f"data/photos/{file.name}", Body=file.read_bytes())
+    with Client(far.url, api_key=ACME.token) as client:
+        asked: dict[str, Any] = {"model": "object-detection", "format": "labelme"}
+        source, out = "s3://wherry/data/photos", "s3://wherry/data/shapes"
+        run_id = client.post("/v2/runs", {**asked, "source": source, "out": out, "shard_rows": 30})[
+            "id"
+        ]
+        run = until(
+            lambda: client.get(f"/v2/runs/{run_id}"),
+            lambda run: run["state"] in ("succeeded", "failed"),
+        )
+        assert (run["state"], run["error"]) == ("succeeded", None)
+        alone = tmp_path / "shapes"
+        annotate(client, Options(source=str(photos), out=alone, **asked))
+    files = list(alone.rglob("*.json"))
+    assert len(files) == 130
+    for file in files:
+        key = f"data/shapes/{file.relative_to(alone).as_posix()}"
+        assert bucket.get_object(Bucket="wherry", Key=key)["Body"].read() == file.read_bytes()
+    told = run["output"]
+    assert told["bytes"] > sum(file.stat().st_size for file in files)
 
 
 @pytest.mark.parametrize("who", [ACME, ADMIN], ids=["a tenant", "the operator"])

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -29,7 +28,7 @@ from wherry.jobs.settings import JobsSettings
 from wherry.jobs.stores import FolderStore
 from wherry.ops.stack import Stack, runs_name
 from wherry.protocol.errors import InvalidRequest
-from wherry.runs.fold import Fold
+from wherry.runs.fold import forget
 
 from ..support.models import model
 from ..support.waiting import until
@@ -339,10 +338,8 @@ def test_small_shards_are_put_together_and_say_the_same(
     # What was put together may go: nobody needs it.
     follow = until(looks, lambda follow: follow.replaced and follow.folded_at + 32 > 100)
     store = FolderStore(fleet.data_dir / "blobs")
-    hold: Any = SimpleNamespace(step=SimpleNamespace(run_id=run_id))
-    fold = Fold(hold, queue, store, settings, "")
     for replaced in follow.replaced:
-        fold.forget(replaced)
+        forget(store, run_id, replaced)
     names = {f"{shard.number:06}": shard.sheet for shard in shards()}
     for blob in store.blobs(f"run/{run_id}/"):
         kind, of, *rest = blob.key.split("/")[2:]

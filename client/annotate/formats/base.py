@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +10,10 @@ from typing import Any, ClassVar, Self
 from ....protocol.errors import RowError
 from ..pictures import Pictures
 from ..rows import Annotation, Origin
+from .joining import ReadPart
+
+#: From a whole file of a part to that of the whole output.
+Moved = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +50,9 @@ class Writer(ABC):
     uses: ClassVar[frozenset[str]] = frozenset()
     #: Names in its folder that it writes only if it is given pictures.
     picture_names: ClassVar[tuple[str, ...]] = ()
-    #: Lines that each output begins with, where outputs of rows that follow each other are one
-    #: output when they are put one after another without them; None where they are not.
-    joins: ClassVar[int | None] = None
+    #: Whether outputs of rows that follow each other can be joined to the one of all: a writer can
+    #: `leave` what it has come to, and another `join` it. Not if pictures are to be in it.
+    joins: ClassVar[bool] = False
     #: Whether it is given pictures unasked, as links: its readers have no use for it without.
     needs_pictures: ClassVar[bool] = False
 
@@ -67,6 +71,21 @@ class Writer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Make the output whole."""
+
+    def leave(self, folder: Path) -> None:
+        """Write to a folder what it has come to, in place of making the output whole.
+
+        Files of one row stay at `path`, and nothing else does.
+        """
+        raise NotImplementedError
+
+    def join(self, read: ReadPart) -> Moved | None:
+        """Go on with what the writer of the rows that follow left, as if it had written them.
+
+        Answers what makes that one's files of one row this one's; None where they are as they are.
+        Raises CannotJoin where they are not what one writer would have made.
+        """
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ Where images are frames of films, `videos` has the films, and each image its `vi
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,13 +24,18 @@ from .base import size_of
 from .categories import Categories
 from .held_files import HeldFiles
 from .json_document import GrowingArray, write_entries
+from .spool import spool
 from .text import json_text
+
+#: How an annotation's category is told, in its third field.
+CATEGORY = b'"category_id":'
 
 
 class Coco(HeldFiles):
     """What all of COCO's kinds share; each adds its annotations."""
 
     names_pictures: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     #: The document's name in its folder, where there is one.
     DOCUMENT: ClassVar[str] = ""
     #: Whether its annotations have a category; pycocotools takes the list for a sign of it.
@@ -40,13 +45,15 @@ class Coco(HeldFiles):
         super().__init__(path, origin)
         document = path / self.DOCUMENT if self.is_folder else path
         self._file = self._open(document)
-        self._annotations = GrowingArray(document, self._held)
-        self._categories = Categories(1)
-        self._images = 0
-        # A list of ten thousand films waits on disk, too.
-        self._films = GrowingArray(document, self._held)
-        self._film = ""
         self._file.write(f'{{"info":{json_text(info(origin))},\n"licenses":[],\n"images":[')
+        self._categories = self._grows("categories", Categories(1))
+        self._images = self._grows("images", GrowingArray(self._file))
+        self._annotations = self._grows(
+            "annotations", GrowingArray(spool(document, self._held), self._renumbered)
+        )
+        # A list of ten thousand films waits on disk, too.
+        self._films = GrowingArray(spool(document, self._held))
+        self._film = ""
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
@@ -54,8 +61,7 @@ class Coco(HeldFiles):
         for entry in self._annotate(annotation):
             self._annotations.add(entry)
         image |= self._of_film(annotation.frame, image)
-        self._file.write((",\n" if self._images else "\n") + json_text(image))
-        self._images += 1
+        self._images.add(image)
 
     def _of_film(self, frame: SampledFrame | None, image: dict[str, Any]) -> dict[str, Any]:
         """What an image's entry has of its film, whose frames follow each other."""
@@ -88,6 +94,15 @@ class Coco(HeldFiles):
 
     def _write_annotations(self) -> None:
         self._annotations.copy_to(self._file)
+
+    def _renumbered(self, lines: list[bytes], first: int) -> Iterable[bytes]:
+        """The annotations of a part, with the numbers that they have in the whole."""
+        numbers = self._categories.moved_text
+        for number, line in enumerate(lines, start=first + 1):
+            _, image, category, rest = line.split(b",", 3)
+            if numbers:
+                category = CATEGORY + numbers[category[len(CATEGORY) :]]
+            yield b'{"id":%d,%s,%s,%s' % (number, image, category, rest)
 
     @property
     def _next_id(self) -> int:

@@ -15,6 +15,10 @@ class CocoCaptions(Coco):
 
     HAS_CATEGORIES: ClassVar[bool] = False
 
+    def _renumbered(self, lines: list[bytes], first: int) -> Iterator[bytes]:
+        for number, line in enumerate(lines, start=first + 1):
+            yield b'{"id":%d,%s' % (number, line.partition(b",")[2])
+
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
         caption = record_of(annotation, self.origin.task)["text"]
         if caption:

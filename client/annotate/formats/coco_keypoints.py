@@ -6,23 +6,23 @@ without one of them has 0, 0, 0 in its place. A point that was answered has visi
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 
 from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin
 from .categories import Categories
 from .coco import Coco, image_id
-from .json_document import write_entries
 
 #: The one category: answers do not say what the object is.
 OBJECT = "object"
-_VISIBLE = 2
+_VISIBLE = "2"
+#: How an annotation's points are told.
+_PLACES = '"keypoints":['
 
 
 class CocoKeypoints(Coco):
@@ -30,7 +30,7 @@ class CocoKeypoints(Coco):
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._points = Categories(0)
+        self._points = self._grows("points", Categories(0))
         self._categories.number(OBJECT)
 
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
@@ -60,16 +60,36 @@ class CocoKeypoints(Coco):
         names = [name for _, name in self._points]
         return {**super()._category(number, label), "keypoints": names, "skeleton": []}
 
-    def _write_annotations(self) -> None:
-        write_entries(self._file, map(self._whole, self._annotations.lines()))
+    def _renumbered(self, lines: list[bytes], first: int) -> Iterator[bytes]:
+        numbers = self._points.moved_text
+        for line in super()._renumbered(lines, first):
+            if not numbers:
+                yield line
+                continue
+            head, found, tail = _places(line, _PLACES.encode(), b"]", b",")
+            found[::3] = [numbers[number] for number in found[::3]]
+            yield head + b",".join(found) + tail
 
-    def _whole(self, line: str) -> dict[str, Any]:
-        entry: dict[str, Any] = json.loads(line)
-        places, found = [0] * (3 * len(self._points)), entry["keypoints"]
-        for at in range(0, len(found), 3):
-            place = 3 * found[at]
-            places[place : place + 3] = [*found[at + 1 : at + 3], _VISIBLE]
-        return {**entry, "keypoints": places}
+    def _write_annotations(self) -> None:
+        for count, line in enumerate(self._annotations.lines()):
+            self._file.write((",\n" if count else "\n") + self._whole(line))
+
+    def _whole(self, line: str) -> str:
+        head, found, tail = _places(line, _PLACES, "]", ",")
+        places = ["0"] * (3 * len(self._points))
+        for found_at, x, y in zip(found[::3], found[1::3], found[2::3], strict=True):
+            place = 3 * int(found_at)
+            places[place : place + 3] = (x, y, _VISIBLE)
+        return head + ",".join(places) + tail
+
+
+def _places(
+    line: AnyStr, begin: AnyStr, end: AnyStr, between: AnyStr
+) -> tuple[AnyStr, list[AnyStr], AnyStr]:
+    """The numbers of an entry's points, and what is before and behind them."""
+    head, _, rest = line.partition(begin)
+    found, _, tail = rest.partition(end)
+    return head + begin, found.split(between), end + tail
 
 
 def named_points(points: list[Any]) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ Ids count an image's segments from 1. `isthing` is 1, and 0 for semantic maps: a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,9 +20,10 @@ from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
 from .base import size_of
-from .coco import Coco, image_id
+from .coco import CATEGORY, Coco, image_id
 from .coco_instance import bounds
 from .file_names import FileNames
+from .json_document import renumbered
 from .painted import painted
 
 #: zlib's level.
@@ -37,8 +38,12 @@ class CocoPanoptic(Coco):
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
+
+    def _renumbered(self, lines: list[bytes], _first: int) -> Iterable[bytes]:
+        numbers = self._categories.moved_text
+        return (renumbered(line, CATEGORY, numbers) for line in lines) if numbers else lines
 
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
         items = items_of(annotation.output)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +23,11 @@ from .text import clean, json_text
 
 #: Rows and bytes of one table, at most; one row may be larger.
 MAX_ROWS, MAX_BYTES = 10_000, 16 * 1024 * 1024
+
+#: What a part's tables, and the weights of its rows, are called.
+TABLES, WEIGHTS = "tables", "weights"
+
+_WEIGHT = struct.Struct("<Q")
 
 _FRAME_TYPES = (pa.int64(), pa.float64(), pa.int64())
 _RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
@@ -46,7 +57,7 @@ def schema_of(origin: Origin) -> Any:
 class Tables:
     """Gathers rows to tables."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, beside: Path, held: ExitStack) -> None:
         self.schema = schema_of(origin)
         self._task = origin.task
         self._json = _json_columns(origin.task)
@@ -54,6 +65,10 @@ class Tables:
         self._any = {entry.name for entry in entries(origin.task) if entry.kind is Any}
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
+        #: Of rows that come as tables: these, and how many they have.
+        self._tables: list[Any] = []
+        self._count = 0
+        self._weights = held.enter_context(TemporaryFile(dir=beside.parent))  # noqa: SIM115 # held
 
     def add(self, annotation: Annotation) -> Iterator[Any]:
         """Take a row; gives a table when it is full."""
@@ -63,6 +78,7 @@ class Tables:
                 record[name] = json_text(record[name])
         row = {name: _cleaned(value) for name, value in record.items()}
         weight = _weight(row)
+        self._weights.write(_WEIGHT.pack(weight))
         if self._bytes + weight > MAX_BYTES:
             yield from self.rest()
         self._rows.append(row)
@@ -76,6 +92,32 @@ class Tables:
             table = pa.Table.from_pylist(self._rows, schema=self.schema)
             self._rows, self._bytes = [], 0
             yield table
+        elif self._tables:
+            # No metadata but ours: files have their own.
+            whole = pa.concat_tables(self._tables).combine_chunks()
+            self._tables, self._count, self._bytes = [], 0, 0
+            yield whole.cast(self.schema)
+
+    def leave(self, folder: Path) -> None:
+        """Write what the rows weigh, by which tables are cut."""
+        self._weights.seek(0)
+        with (folder / WEIGHTS).open("wb") as left:
+            shutil.copyfileobj(self._weights, left)
+
+    def join(self, tables: Iterable[Any], weights: bytes) -> Iterator[Any]:
+        """Take another's tables and what its rows weigh; gives tables, cut as for one source."""
+        told = (weight for (weight,) in _WEIGHT.iter_unpack(weights))
+        for table in tables:
+            begin = 0
+            for place, weight in enumerate(islice(told, table.num_rows)):
+                is_full = self._count == MAX_ROWS or self._bytes + weight > MAX_BYTES
+                if is_full and self._count:
+                    self._tables.append(table.slice(begin, place - begin))
+                    begin = place
+                    yield from self.rest()
+                self._count += 1
+                self._bytes += weight
+            self._tables.append(table.slice(begin))
 
 
 def _json_columns(task: Task) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -29,7 +29,7 @@ _HEAD = ("id", "path", "index", "width", "height")
 class CommaSeparated(HeldFiles):
     """A header, then the lines."""
 
-    joins = 1
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
@@ -42,8 +42,10 @@ class CommaSeparated(HeldFiles):
         self._of = FRAME if origin.has_frames else ()
         head = (*_HEAD, *self._of)
         names = [f"item_{name}" if name in head else name for name in self._columns]
-        self._lines = csv.writer(self._open(path), lineterminator="\n")
-        self._lines.writerow([*head, *names])
+        file = self._open(path)
+        self._table = csv.writer(file, lineterminator="\n")
+        self._table.writerow([*head, *names])
+        self._stream("rows", file)
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
@@ -52,7 +54,7 @@ class CommaSeparated(HeldFiles):
         head = [record["id"], record["path"], record["index"], *size]
         head += [record.get(name) for name in self._of]
         for line in self._lines_of(record):
-            self._lines.writerow([*head, *(_cell(line.get(name)) for name in self._columns)])
+            self._table.writerow([*head, *(_cell(line.get(name)) for name in self._columns)])
 
     def _lines_of(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         if self._items:

@@ -26,10 +26,11 @@ class Conll(HeldFiles):
     """How a text is spaced and how sure each entity is have no place here."""
 
     writes_text: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._file = self._open(path)
+        self._file = self._stream("rows", self._open(path))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -28,14 +28,16 @@ class Ctm(HeldFiles):
     """Rows in the source's order; a sound without speech has no line."""
 
     asks: ClassVar[Mapping[str, Any]] = {TIMES: True}
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
         self._file = self._open(path)
         model = " ".join(f"{origin.model} {origin.version}".split())
         self._file.write(f";; {origin.task.title} by {model}\n")
+        self._stream("rows", self._file)
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

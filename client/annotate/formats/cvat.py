@@ -31,6 +31,7 @@ from .categories import Categories
 from .coco import file_name
 from .cvat_xml import box_place, element_text, label_entry, mask_places, quoted, score_attribute
 from .held_files import HeldFiles
+from .joining import Tally
 from .spool import copy_spooled, spool
 
 #: An element's name, its label, its other attributes, its score.
@@ -41,14 +42,15 @@ class Cvat(HeldFiles):
     """Boxes as the model gave them, not clipped to the image; an empty mask is left out."""
 
     names_pictures: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
         self._file = self._open(path)
-        self._images = spool(path, self._held)
-        self._labels = Categories(0)
+        self._images = self._stream("images", spool(path, self._held))
+        self._labels = self._grows("labels", Categories(0))
+        self._counts = self._grows("counts", Tally())
         self._shapes = _shapes_of(origin.task)
-        self._count = 0
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
@@ -60,7 +62,7 @@ class Cvat(HeldFiles):
             f'  <image id="{annotation.index}" name={quoted(file_name(annotation))}'
             f' width="{width}" height="{height}">\n{"".join(map(_element, shapes))}  </image>\n'
         )
-        self._count += 1
+        self._counts["images"] += 1
 
     def _finish(self) -> None:
         origin = self.origin
@@ -69,7 +71,7 @@ class Cvat(HeldFiles):
             '<?xml version="1.0" encoding="utf-8"?>\n'
             "<annotations>\n  <version>1.1</version>\n  <meta>\n    <task>\n"
             f"      <name>{element_text(name)}</name>\n"
-            f"      <size>{self._count}</size>\n"
+            f"      <size>{self._counts['images']}</size>\n"
             "      <mode>annotation</mode>\n      <labels>\n"
         )
         self._file.writelines(label_entry(label) for _, label in self._labels)

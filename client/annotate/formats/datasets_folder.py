@@ -12,15 +12,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 
 from ..rows import Annotation, Origin
+from .base import Moved
 from .coco import info
-from .columns import Tables
+from .columns import TABLES, WEIGHTS, Tables
 from .held_files import HeldFiles
+from .joining import ReadPart
 
 #: Bytes after which a shard ends, at the next table.
 SHARD_BYTES = 256 * 1024 * 1024
@@ -30,10 +35,11 @@ class DatasetsFolder(HeldFiles):
     """Shards that follow each other, then the two files that name them."""
 
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._tables = Tables(origin)
+        self._tables = Tables(origin, path, self._held)
         self._digest = hashlib.blake2b(digest_size=8)
         self._shards: list[_Shard] = []
 
@@ -55,6 +61,30 @@ class DatasetsFolder(HeldFiles):
         self._held.callback(shard.close)
         self._shards.append(shard)
 
+    def leave(self, folder: Path) -> None:
+        """Leave the streams, one after another: they are cut where one of all rows would be."""
+        for table in self._tables.rest():
+            self._write(table)
+        with (folder / TABLES).open("wb") as left:
+            for shard in self._shards:
+                shard.close()
+                with shard.path.open("rb") as stream:
+                    shutil.copyfileobj(stream, left)
+                shard.path.unlink()
+        self._tables.leave(folder)
+        super().leave(folder)
+
+    def join(self, read: ReadPart) -> Moved | None:
+        """Take the rows of another folder, which need no look at what they are."""
+        with TemporaryFile(dir=self.path.parent) as copied:
+            for chunk in read(TABLES):
+                copied.write(chunk)
+            size = copied.tell()
+            copied.seek(0)
+            for table in self._tables.join(_batches(copied, size), b"".join(read(WEIGHTS))):
+                self._write(table)
+        return super().join(read)
+
     def _finish(self) -> None:
         for table in self._tables.rest():
             self._write(table)
@@ -71,6 +101,13 @@ class DatasetsFolder(HeldFiles):
     def _write_json(self, name: str, document: dict[str, Any]) -> None:
         text = json.dumps(document, indent=2, sort_keys=True)
         (self.path / name).write_text(text, encoding="utf-8")
+
+
+def _batches(streams: BinaryIO, size: int) -> Iterator[Any]:
+    """The batches of streams that follow each other in a file."""
+    while streams.tell() < size:
+        with pa.ipc.open_stream(streams) as stream:
+            yield from map(pa.Table.from_batches, ([batch] for batch in stream))
 
 
 class _Shard:

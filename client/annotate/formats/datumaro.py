@@ -9,7 +9,7 @@ says of a whole image is a label, the surest alone, or a caption. `score` is an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, ClassVar
 
@@ -30,14 +30,18 @@ from .categories import Categories
 from .coco import bbox, file_name, info
 from .file_names import FileNames
 from .held_files import HeldFiles
-from .json_document import GrowingArray
+from .json_document import GrowingArray, renumbered
 from .records import record_of
+from .spool import spool
 from .text import json_text
 
 #: Datumaro's number of still images.
 _IMAGE = 2
 #: Its number of a point that is seen.
 _VISIBLE = 2
+
+#: How an annotation's label is told.
+_LABEL = b'"label_id":'
 
 #: An annotation without its label's number, and its label; None for one without.
 _Entry = tuple[dict[str, Any], str | None]
@@ -48,17 +52,20 @@ class Datumaro(HeldFiles):
 
     names_pictures: ClassVar[bool] = True
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("annotations",)
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
         document = path / "annotations" / "default.json"
         document.parent.mkdir(exist_ok=True)
         self._file = self._open(document)
-        self._items = GrowingArray(document, self._held)
-        self._labels = Categories(0)
+        self._labels = self._grows("labels", Categories(0))
+        self._items = self._grows(
+            "items", GrowingArray(spool(document, self._held), self._renumbered)
+        )
         self._entries = _entries_of(origin.task)
 
     def write(self, annotation: Annotation) -> None:
@@ -78,6 +85,13 @@ class Datumaro(HeldFiles):
     def _annotation(self, entry: dict[str, Any], label: str | None) -> dict[str, Any]:
         common = {"id": 0, "group": 0, "object_id": -1, "attributes": {}, **entry}
         return common if label is None else {**common, "label_id": self._labels.number(label)}
+
+    def _renumbered(self, lines: list[bytes], _first: int) -> Iterable[bytes]:
+        """The items of a part, with the numbers that labels have in the whole."""
+        if not self._labels.moved:
+            return lines
+        numbers = self._labels.moved_text
+        return (renumbered(line, _LABEL, numbers) for line in lines)
 
     def _finish(self) -> None:
         labels = [{"name": label, "parent": "", "attributes": []} for _, label in self._labels]

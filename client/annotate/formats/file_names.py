@@ -11,9 +11,11 @@ import hashlib
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ..sources.kinds import suffixes
+from .joining import CannotJoin
 from .text import clean
 
 #: Suffixes that a row's file may have; another one takes their place.
@@ -59,6 +61,7 @@ class FileNames:
             "CREATE TABLE taken (key TEXT PRIMARY KEY, is_folder INTEGER) WITHOUT ROWID"
         )
         self._taken.execute("BEGIN")
+        self._own: set[str] = set()
 
     def take(self, row_id: str, suffix: str = "", beside: str = "") -> str:
         """The name of a row's file, or of its folder; folders above it are divided by `/`.
@@ -75,20 +78,57 @@ class FileNames:
                 return name + suffix
         raise ValueError(f"{row_id!r}: a row of that id was there before")
 
+    def take_own(self, name: str) -> str:
+        """The name of a file of all rows, which parts have as well."""
+        self._own.add(self._key(name))
+        return self.take(name)
+
+    def leave(self, file: Path) -> None:
+        """Write what was given, but for files of all rows."""
+        found = self._taken.execute("SELECT is_folder, key FROM taken ORDER BY key")
+        with file.open("wb") as left:
+            for is_folder, key in found:
+                if key not in self._own:
+                    left.write(b"%d%s\0" % (is_folder, key.encode()))
+
+    def join(self, chunks: Iterator[bytes]) -> None:
+        """Take what a part was given. Raises CannotJoin where one of it is taken.
+
+        Then all of it stands as it would have been given here.
+        """
+        add = "INSERT OR IGNORE INTO taken VALUES (?, ?)"
+        for told in _told(chunks):
+            files = [(one[1:], 0) for one in told if one[0] == "0"]
+            if self._taken.executemany(add, files).rowcount != len(files):
+                raise CannotJoin
+            folders = [(one[1:], 1) for one in told if one[0] == "1"]
+            self._taken.executemany(add, folders)
+            for folder, _ in folders:
+                if not self._is_folder(folder):
+                    raise CannotJoin
+
     def close(self) -> None:
         """Forget them."""
         self._taken.close()
 
     def _reserve(self, name: str) -> bool:
-        parts = unicodedata.normalize("NFC", name).casefold().split("/")
+        parts = self._key(name).split("/")
         paths = ["/".join(parts[: end + 1]) for end in range(len(parts))]
         for folder in paths[:-1]:
             self._taken.execute("INSERT OR IGNORE INTO taken VALUES (?, 1)", (folder,))
-            query = "SELECT is_folder FROM taken WHERE key = ?"
-            if not self._taken.execute(query, (folder,)).fetchone()[0]:
+            if not self._is_folder(folder):
                 return False
         added = self._taken.execute("INSERT OR IGNORE INTO taken VALUES (?, 0)", (paths[-1],))
         return added.rowcount == 1
+
+    def _is_folder(self, key: str) -> bool:
+        query = "SELECT is_folder FROM taken WHERE key = ?"
+        return bool(self._taken.execute(query, (key,)).fetchone()[0])
+
+    @staticmethod
+    def _key(name: str) -> str:
+        """What two names have in common that some system takes for one."""
+        return unicodedata.normalize("NFC", name).casefold()
 
     def _safe(self, row_id: str) -> str:
         """The name of an id; another id may have the same."""
@@ -97,6 +137,14 @@ class FileNames:
         *folders, name = map(make, (stem.replace("/", "_") if self._flat else stem).split("/"))
         folders = [f"_{folder}" if folder in self._avoided else folder for folder in folders]
         return "/".join([*folders, name][-_MOST_PARTS:])
+
+
+def _told(chunks: Iterator[bytes]) -> Iterator[list[str]]:
+    """What `leave` wrote, some at a time."""
+    rest = b""
+    for chunk in chunks:
+        *told, rest = (rest + chunk).split(b"\0")
+        yield [one.decode() for one in told]
 
 
 def stem_of(row_id: str) -> str:

@@ -32,12 +32,13 @@ class Files(HeldFiles):
     """Files as they were answered, byte by byte; an empty one is left out, its place is null."""
 
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
-        self._manifest = self._open(path / "manifest.jsonl")
+        self._manifest = self._stream("manifest", self._open(path / "manifest.jsonl"))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -63,14 +63,16 @@ class FilmFolder(HeldFiles):
 
     is_folder: ClassVar[bool] = True
     of_films: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     #: What ends the name of a film's file; "" where it has a folder.
     SUFFIX: ClassVar[str] = ""
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
-        self._index = self._open(path / self._names.take("films.jsonl"))
+        index = path / self._names.take_own("films.jsonl")
+        self._index = self._stream("index", self._open(index))
         self._is_tracked = is_tracked(origin.task)
         self._film: WrittenFilm | None = None
 
@@ -102,6 +104,11 @@ class FilmFolder(HeldFiles):
         row = {"file": file, "path": annotation.path, "annotations": self._begin(film)}
         self._index.write(json_text(row) + "\n")
         return film
+
+    def leave(self, folder: Path) -> None:
+        """Write what it has come to: its films are whole."""
+        self._end_film()
+        super().leave(folder)
 
     def _finish(self) -> None:
         self._end_film()

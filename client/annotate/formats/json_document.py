@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
-from .spool import copy_spooled, spool
+from .joining import behind, leave_text, line_blocks, size_of
+from .spool import copy_spooled
 from .text import json_text
+
+_DIGITS = b"0123456789"
+
+#: From entries of a part, a line each, to those of the whole; the number is of the first of them.
+Renumber = Callable[[list[bytes], int], Iterable[bytes]]
 
 
 class GrowingArray:
-    """Entries that wait on disk, beside the document, for their turn in it."""
+    """Entries at the end of a file: of the document, or of one that waits for its turn in it.
 
-    def __init__(self, beside: Path, held: ExitStack) -> None:
-        self._file: IO[str] = spool(beside, held)
+    An entry is a line; what is in the file when this is made is the head, which all parts have.
+    """
+
+    def __init__(self, file: TextIO, moved: Renumber | None = None) -> None:
+        """`moved` renumbers the entries of a part that is joined."""
+        self._file, self._head, self._moved = file, size_of(file), moved
         self.count = 0
 
     def add(self, entry: Any) -> None:
@@ -35,6 +44,30 @@ class GrowingArray:
             entry = line.strip().rstrip(",")
             if entry:
                 yield entry
+
+    def leave(self, file: Path) -> None:
+        """Write the head and all entries."""
+        leave_text(self._file, file)
+
+    def join(self, chunks: Iterator[bytes]) -> None:
+        """Append the entries of another array."""
+        self._file.flush()
+        write, between = self._file.buffer.write, b",\n" if self.count else b"\n"
+        # Each begins with its line's break.
+        for lines in line_blocks(behind(chunks, self._head + 1)):
+            write(between + b"\n".join(self._moved(lines, self.count) if self._moved else lines))
+            self.count += len(lines)
+            between = b"\n"
+
+
+def renumbered(line: bytes, field: bytes, numbers: Mapping[bytes, bytes]) -> bytes:
+    """An entry with other numbers in a field, told as `"name":`, wherever it is in it."""
+    # No text of it looks so, for quotes are escaped there.
+    told, *others = line.split(field)
+    for other in others:
+        number = other[: len(other) - len(other.lstrip(_DIGITS))]
+        told += field + numbers[number] + other[len(number) :]
+    return told
 
 
 def write_entries(file: IO[str], entries: Iterator[Any]) -> None:

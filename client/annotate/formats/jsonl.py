@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ....tasks.annotations.fields import MASK
 from ....tasks.base import Task
@@ -19,11 +19,11 @@ from .text import json_text
 class JsonLines(HeldFiles):
     """A line a row. Rows without an image have no `size`, whole files no `frame`."""
 
-    joins = 0
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._file = self._open(path)
+        self._file = self._stream("rows", self._open(path))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -16,13 +16,15 @@ from ..rows import Annotation, Origin
 from .base import OutputLayout
 from .coco import file_name
 from .held_files import HeldFiles
-from .text import clean, json_text
+from .json_document import GrowingArray
+from .text import clean
 
 
 class LabelStudio(HeldFiles):
     """A task a row; one without results has an empty prediction."""
 
     names_pictures: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     uses: ClassVar[frozenset[str]] = frozenset({"media_prefix"})
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
@@ -30,7 +32,7 @@ class LabelStudio(HeldFiles):
         self._file = self._open(path)
         self._version = ":".join(filter(None, (origin.model, origin.version)))
         self._file.write("[")
-        self._count = 0
+        self._tasks = self._grows("tasks", GrowingArray(self._file))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
@@ -44,8 +46,7 @@ class LabelStudio(HeldFiles):
             task = import_task(self.origin.task, self._version, row)
         except ValueError as error:
             raise RowError(str(error)) from None
-        self._file.write((",\n" if self._count else "\n") + json_text(task))
-        self._count += 1
+        self._tasks.add(task)
 
     def _finish(self) -> None:
         self._file.write("\n]\n")

@@ -42,12 +42,13 @@ class LabelMe(HeldFiles):
 
     names_pictures: ClassVar[bool] = True
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
-        self._index = self._open(path / "images.jsonl")
+        self._index = self._stream("index", self._open(path / "images.jsonl"))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ....protocol import codec, v2
 from ....protocol.datatypes import Datatype
@@ -18,11 +18,11 @@ _FLOATS = (Datatype.FP16, Datatype.FP32, Datatype.FP64)
 class OipLines(HeldFiles):
     """A response a row, with one row in each tensor; what is no number is 0."""
 
-    joins = 0
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._file = self._open(path)
+        self._file = self._stream("rows", self._open(path))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

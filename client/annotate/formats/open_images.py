@@ -43,15 +43,16 @@ class OpenImages(HeldFiles):
 
     names_pictures: ClassVar[bool] = True
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("annotations", "images.jsonl")
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
         self._has_boxes = has_boxes(origin.task)
-        self._labels = Categories(0)
-        self._index = self._open(path / "images.jsonl")
+        self._labels = self._grows("labels", Categories(0))
+        self._index = self._stream("index", self._open(path / "images.jsonl"))
         (path / "annotations").mkdir(exist_ok=True)
         self._images = self._table("images-with-rotation", _IMAGE)
         self._found = (
@@ -96,6 +97,7 @@ class OpenImages(HeldFiles):
         file = self._open(self.path / "annotations" / f"{_SUBSET}-{name}.csv")
         table = csv.writer(file, lineterminator="\n")
         table.writerow(columns)
+        self._stream(name, file)
         return table
 
 

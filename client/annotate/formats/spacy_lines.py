@@ -22,10 +22,11 @@ class SpacyLines(HeldFiles):
     """Entities in the order of the text, none of them over another, as `Doc.ents` wants them."""
 
     writes_text: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._file = self._open(path)
+        self._file = self._stream("rows", self._open(path))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO, cast
 
 from .text import ERRORS
 
@@ -14,16 +14,15 @@ from .text import ERRORS
 _CHUNK = 1 << 20
 
 
-def spool(beside: Path, held: ExitStack) -> IO[str]:
+def spool(beside: Path, held: ExitStack) -> TextIO:
     """A file to write and to read, which `held` closes.
 
     Without a name: it is gone with the process, however that ends.
     """
-    return held.enter_context(
-        tempfile.TemporaryFile(
-            "w+", encoding="utf-8", errors=ERRORS, newline="\n", dir=beside.parent
-        )
+    file = tempfile.TemporaryFile(  # noqa: SIM115 # held
+        "w+", encoding="utf-8", errors=ERRORS, newline="\n", dir=beside.parent
     )
+    return cast("TextIO", held.enter_context(file))
 
 
 def copy_spooled(spooled: IO[str], file: IO[str]) -> None:

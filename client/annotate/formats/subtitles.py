@@ -22,6 +22,7 @@ class Subtitles(HeldFiles):
     """A sound without speech has a file without cues."""
 
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     asks: ClassVar[Mapping[str, Any]] = {TIMES: True}
 
     #: Of its files, and how they begin.
@@ -30,9 +31,9 @@ class Subtitles(HeldFiles):
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
-        self._index = self._open(path / "sounds.jsonl")
+        self._index = self._stream("index", self._open(path / "sounds.jsonl"))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -41,20 +41,23 @@ class Voc(HeldFiles):
     """Boxes are clipped to the image and rounded to whole pixels, one at least."""
 
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("Annotations", "ImageSets", "images.jsonl", "labelmap.txt")
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (_PICTURES,)
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
-        self._names = FileNames()
+        self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
         sets = path / "ImageSets" / "Main"
         sets.mkdir(parents=True, exist_ok=True)
         parts = (TRAIN, *self.layout.split) if self.layout.split else (_WHOLE,)
-        self._listed = {part: self._open(sets / f"{part}.txt") for part in parts}
-        self._index = self._open(path / "images.jsonl")
-        self._labels = Categories(1)
+        self._listed = {
+            part: self._stream(f"listed-{part}", self._open(sets / f"{part}.txt")) for part in parts
+        }
+        self._index = self._stream("index", self._open(path / "images.jsonl"))
+        self._labels = self._grows("labels", Categories(1))
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""

@@ -16,18 +16,20 @@ that rows had, and those that can have none are told.
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from ..rows import Annotation, Origin
 from ..sources.kinds import suffix_of
-from .base import OutputLayout, size_of
+from .base import Moved, OutputLayout, size_of
 from .categories import Categories
 from .file_names import FileNames, stem_of
 from .held_files import HeldFiles
+from .joining import ReadPart, Tally
 from .splits import OTHERS, TRAIN, part_of
 from .text import ERRORS, clean, json_text, one_line, yaml_text
 
@@ -44,6 +46,7 @@ class YoloFolder(HeldFiles):
     """A file of lines a row; empty where nothing was found."""
 
     is_folder: ClassVar[bool] = True
+    joins: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("labels", "classes.txt", "data.yaml", "images.jsonl")
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (IMAGES,)
@@ -52,12 +55,15 @@ class YoloFolder(HeldFiles):
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         has_pictures = self.layout.pictures is not None
-        self._names = FileNames(as_here=not has_pictures, avoided=(IMAGES,) * has_pictures)
+        self._names = self._grows(
+            "names", FileNames(as_here=not has_pictures, avoided=(IMAGES,) * has_pictures)
+        )
         self._held.callback(self._names.close)
-        self._classes = Categories(0)
-        self._index = self._open(path / "images.jsonl")
-        self._parts: Counter[str] = Counter()
-        self._unpaired, self._unread = _Told(), _Told()
+        self._classes = self._grows("classes", Categories(0))
+        self._index = self._stream("index", self._open(path / "images.jsonl"))
+        self._parts = self._grows("parts", Tally())
+        self._unpaired = self._grows("unpaired", _Told())
+        self._unread = self._grows("unread", _Told())
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
@@ -80,6 +86,11 @@ class YoloFolder(HeldFiles):
             row["picture"] = f"{IMAGES}/{place}{suffix}"
             pictures.take(annotation.index, self.path / row["picture"])
         self._index.write(json_text(row) + "\n")
+
+    def join(self, read: ReadPart) -> Moved | None:
+        """Go on with what another writer left; its lines have other numbers where labels have."""
+        super().join(read)
+        return partial(_renumbered, self._classes.moved_text) if self._classes.moved else None
 
     @abstractmethod
     def _lines(self, annotation: Annotation, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
@@ -150,12 +161,25 @@ class _Told:
         self._count += 1
         self._first = self._first or row_id
 
+    def leave(self, file: Path) -> None:
+        file.write_text(json.dumps([self._count, self._first]))
+
+    def join(self, chunks: Iterator[bytes]) -> None:
+        count, first = json.loads(b"".join(chunks))
+        self._count, self._first = self._count + count, self._first or first
+
     def __bool__(self) -> bool:
         return self._count > 0
 
     def __str__(self) -> str:
         pictures = "1 picture" if self._count == 1 else f"{self._count:,} pictures"
         return f"{pictures} ({self._first!r}{', ...' if self._count > 1 else ''})"
+
+
+def _renumbered(numbers: Mapping[bytes, bytes], lines: bytes) -> bytes:
+    """A file of lines whose classes have other numbers."""
+    cut = (line.partition(b" ") for line in lines.splitlines())
+    return b"".join(b"%s %s\n" % (numbers[number], rest) for number, _, rest in cut)
 
 
 def share(length: float, whole: int) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic_core import from_json
 
@@ -29,6 +29,9 @@ _BEFORE = 5
 
 class YoloPoints(YoloFolder):
     """An object a line; points beyond the image are as good as missing."""
+
+    #: Lines have a place for every point that was ever seen.
+    joins: ClassVar[bool] = False
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -225,10 +226,11 @@ def test_every_line_of_csv_has_every_column(tmp_path, task):
     assert all([*cells.values()][5:])
 
 
-def test_one_row_larger_than_a_table_goes_alone(monkeypatch):
+def test_one_row_larger_than_a_table_goes_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(columns, "MAX_BYTES", 10)
-    tables = columns.Tables(origin("embedding"))
-    for n in range(2):
-        held = [t for t in tables.add(row("embedding", n, [0.5] * 100)) if len(t)]
-        assert len(held) == n
-    assert [len(table) for table in tables.rest()] == [1]
+    with ExitStack() as held:
+        tables = columns.Tables(origin("embedding"), tmp_path / "x", held)
+        for n in range(2):
+            made = [t for t in tables.add(row("embedding", n, [0.5] * 100)) if len(t)]
+            assert len(made) == n
+        assert [len(table) for table in tables.rest()] == [1]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wherry.client.annotate.formats import writer_of
 from wherry.client.annotate.ledger import KEY_BYTES, Ledger, LedgerRow, Sampled
-from wherry.client.annotate.output import write_output
-from wherry.client.annotate.pieces import append, joined, read_findings, write_piece
-from wherry.client.annotate.rows import Origin, SampledFrame
+from wherry.client.annotate.rows import SampledFrame
 from wherry.client.annotate.segments import (
-    Ids,
     SegmentTaker,
     forget_all,
     rows_of,
@@ -28,7 +23,6 @@ from wherry.tasks.registry import get_task
 from wherry.tasks.text.embedding import EmbeddingOutput
 
 EMBED = get_task("embedding")
-ORIGIN = Origin(task=EMBED, model="m", version="1", parameters={}, source="s")
 
 
 def key(number: int) -> bytes:
@@ -156,10 +150,6 @@ def test_an_id_of_two_parts_is_refused_in_the_words_of_one(ledgers: Any) -> None
     take_in_rows(merged, rows_of(parts[0]), 0, 24)
     with pytest.raises(InvalidRequest, match="two rows have the same id: 'same'"):
         take_in_rows(merged, rows_of(parts[1]), 1, 24)
-    ids = Ids(ledgers())
-    assert ids.add(rows_of(parts[0]), 0, 24) == 1
-    with pytest.raises(InvalidRequest, match="two rows have the same id: 'same'"):
-        ids.add(rows_of(parts[1]), 1, 24)
 
 
 def test_the_report_has_the_rows_of_the_smallest_keys(ledgers: Any) -> None:
@@ -180,32 +170,3 @@ def test_an_emptied_ledger_has_no_row_and_no_answer(ledgers: Any) -> None:
     forget_all(ledger)
     assert told(ledger) == []
     assert not ledger.done([key(n) for n in range(10)])
-
-
-@pytest.mark.parametrize("name", ["jsonl", "csv", "oip-jsonl"])
-def test_pieces_of_an_output_are_the_output(ledgers: Any, tmp_path: Path, name: str) -> None:
-    writer = writer_of(name, EMBED)
-    whole = ledgers()
-    fill(whole, 0, 23)
-    expected = write_output(whole, ORIGIN, writer, tmp_path / "out", tmp_path / "errors")
-    found = []
-    with (tmp_path / "joined").open("wb") as rows, (tmp_path / "failed").open("wb") as failed:
-        for first, count in ((0, 9), (9, 1), (10, 13)):
-            part, folder = ledgers(), tmp_path / f"{first}"
-            folder.mkdir()
-            fill(part, first, count, offset=first)
-            seen: list[LedgerRow] = []
-            piece, _ = write_piece(part, ORIGIN, writer, folder, first, partial(_noted, seen))
-            assert [row.position for row in seen] == list(range(first, first + count))
-            files = dict(piece.files)
-            append(rows, [files["rows"].read_bytes()], writer.joins or 0)
-            if "errors" in files:
-                append(failed, [files["errors"].read_bytes()], 0)
-            found.append(read_findings(files["findings"].read_bytes()))
-    assert (tmp_path / "joined").read_bytes() == (tmp_path / "out").read_bytes()
-    assert (tmp_path / "failed").read_bytes() == (tmp_path / "errors").read_bytes()
-    assert joined(found) == expected
-
-
-def _noted(seen: list[LedgerRow], row: LedgerRow, _: object) -> None:
-    seen.append(row)
