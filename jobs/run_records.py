@@ -178,6 +178,8 @@ class RunPlan(BaseModel):
     source: str = ""
     #: Files of the source that are no rows: suffix -> how many.
     left_out: dict[str, int] = {}
+    #: Of a run that follows its source, what each part of its output begins with.
+    head: str = ""
 
 
 class ShardCounts(BaseModel):

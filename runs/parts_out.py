@@ -11,6 +11,7 @@ from pathlib import Path
 from ..client.annotate.formats import Writer
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.output import write_output
+from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.rows import Origin
 from ..client.annotate.sources import refuse_overlap
 from ..client.annotate.sources.remote import is_url
@@ -45,6 +46,14 @@ def refuse_unfollowed(spec: RunSpec, format_name: str) -> None:
         refuse_taken(f"{spec.out}{_PARTS}")
     except InvalidRequest as error:
         raise InvalidRequest(f"parts of two runs are not to be mixed: {error.message}") from None
+
+
+def head_of(asked: PreparedRun, folder: Path) -> str:
+    """What each part begins with: an output without a row."""
+    file = folder / "head"
+    with asked.writer(file, asked.origin):
+        pass
+    return file.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 class PartOfOutput:

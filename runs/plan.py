@@ -16,7 +16,7 @@ from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import StepHold
-from .parts_out import refuse_unfollowed
+from .parts_out import head_of, refuse_unfollowed
 from .remote_place import refuse_taken, try_place
 from .settings import RunSettings
 
@@ -50,6 +50,7 @@ def plan_run(
         is_folder=asked.writer.is_folder,
         source=asked.source.pinned,
         left_out=dict(asked.source.left_out),
+        head=head_of(asked, folder) if spec.follow else "",
     ), shards
 
 
