@@ -115,7 +115,7 @@ def test_all_parts_of_a_run_are_of_one_commit_of_a_hub(
     files = {name: lines(rows).encode() for name, rows in cut.items()}
     dataset = hub.dataset("acme/reviews", files, token=TOKEN)
     source = "hf://datasets/acme/reviews/train"
-    run = client.annotate(source, model="words", detach=True, sample=50, shard_rows=40)
+    run = client.runs.start(source, model="words", sample=50, shard_rows=40)
     until_state(client, run.id, "held")
     dataset.commit({"data/train-00000-of-00001.jsonl": lines(ROWS[:7]).encode()})
     client.runs.resume(run.id)
@@ -132,8 +132,8 @@ def test_all_parts_of_a_run_are_of_one_commit_of_a_hub(
 def test_a_query_is_cut_by_its_key(
     client: Client, fleet: Stack, postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    asked: dict[str, Any] = {"model": "words", "detach": True, "shard_rows": 40, "order_by": "id"}
-    run = client.annotate(postgres.url, query="select id, text from reviews", sample=50, **asked)
+    asked: dict[str, Any] = {"model": "words", "shard_rows": 40, "order_by": "id"}
+    run = client.runs.start(postgres.url, query="select id, text from reviews", sample=50, **asked)
     until_state(client, run.id, "held")
     client.runs.resume(run.id)
     ended = until_state(client, run.id, "succeeded")
@@ -152,8 +152,8 @@ def test_a_query_in_its_own_order_is_one_shard(
         made.executemany("insert into reviews values (:id, :text)", ROWS)
         made.commit()
     query = "select id, text from reviews order by -id"
-    asked: dict[str, Any] = {"model": "words", "detach": True, "query": query, "shard_rows": 40}
-    run = client.annotate(f"sqlite:///{path}", **asked)
+    asked: dict[str, Any] = {"model": "words", "query": query, "shard_rows": 40}
+    run = client.runs.start(f"sqlite:///{path}", **asked)
     ended = until_state(client, run.id, "succeeded")
     assert (ended["rows"]["total"], ended["shards"]["total"]) == (300, 1)
     assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS[::-1])
@@ -165,7 +165,7 @@ def test_annotate_reads_a_query_itself(
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     out = tmp_path / "labels.jsonl"
     asked: dict[str, Any] = {"source": postgres.url, "model": "words", "out": out}
-    query = {"query": "select id, text from reviews", "order_by": "id"}
+    query: dict[str, Any] = {"query": "select id, text from reviews", "order_by": "id"}
     summary = annotate(client, Options(**asked, **query))
     assert (summary.rows, summary.failed) == (300, 1)
     assert out.read_bytes() == as_from_a_file(client, tmp_path, ROWS)[0]
@@ -192,9 +192,9 @@ def test_a_data_base_that_was_sent_is_asked(client: Client, tmp_path: Path) -> N
         made.executemany("insert into reviews values (:id, :text)", ROWS)
         made.commit()
     sent = client.runs.upload(tmp_path / "rows.db")["source"]
-    asked: dict[str, Any] = {"model": "words", "detach": True, "shard_rows": 100}
-    query = {"query": "select id, text from reviews", "order_by": "id"}
-    run = client.annotate(sent, **asked, **query)
+    asked: dict[str, Any] = {"model": "words", "shard_rows": 100}
+    query: dict[str, Any] = {"query": "select id, text from reviews", "order_by": "id"}
+    run = client.runs.start(sent, **asked, **query)
     assert until_state(client, run.id, "succeeded")["shards"]["total"] == 3
     assert fetched(client, run.id, tmp_path) == as_from_a_file(client, tmp_path, ROWS)
 
@@ -205,7 +205,7 @@ def test_all_parts_of_a_run_are_of_one_version_of_a_table(
     path = str(fleet.data_dir / "data" / "reviews.lance")
     rows = [{**row, "id": str(row["id"])} for row in ROWS]
     lance.write_dataset(pa.Table.from_pylist(rows), path, max_rows_per_file=90)
-    run = client.annotate(path, model="words", detach=True, sample=50, shard_rows=40)
+    run = client.runs.start(path, model="words", sample=50, shard_rows=40)
     until_state(client, run.id, "held")
     lance.dataset(path).delete("id < '2'")
     client.runs.resume(run.id)
@@ -221,8 +221,8 @@ def test_what_is_in_no_place_is_refused(client: Client, postgres: PostgresServer
         "sqlite:////etc/rows.db",
     ):
         with pytest.raises(InvalidRequest, match="is in no place of runs"):
-            client.annotate(source, model="words", detach=True, query="select 1")
+            client.runs.start(source, model="words", query="select 1")
     url = postgres.url.replace("@", ":hush@")
     with pytest.raises(InvalidRequest, match="its URL holds a password") as caught:
-        client.annotate(url, model="words", detach=True, query="select 1")
+        client.runs.start(url, model="words", query="select 1")
     assert "hush" not in str(caught.value)
