@@ -78,7 +78,7 @@ def test_from_bucket_to_bucket(fleet: Fleet, scheme: str, tmp_path: Path) -> Non
     ]
     bucket = fleet.buckets[scheme]
     bucket.put(**{"data/rows.jsonl": "\n".join(rows).encode()})
-    asked = {"out": bucket.url("data/out/vectors.jsonl"), "shard_rows": 60}
+    asked: dict[str, Any] = {"out": bucket.url("data/out/vectors.jsonl"), "shard_rows": 60}
     run = fleet.run(bucket.url("data/rows.jsonl"), **asked)
     assert (run["state"], run["error"]) == ("succeeded", None)
     assert run["shards"]["total"] == 5

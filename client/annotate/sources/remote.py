@@ -89,7 +89,9 @@ def file_system(url: str) -> tuple[Any, str]:  # Any: fsspec has no types
 
 def is_same(fs: Any, path: str) -> bool:
     """Whether a file system leaves a path as it is: adlfs has ? and # change their places."""
-    return "?" not in path or "#" not in path or bool(fs._strip_protocol(path) == path)  # noqa: SLF001 # fsspec has no other name for it
+    if "?" not in path or "#" not in path:
+        return True
+    return bool(fs._strip_protocol(path) == path)  # noqa: SLF001 # it tells by nothing else
 
 
 def _scheme(url: str) -> str:
