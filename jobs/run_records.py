@@ -189,6 +189,15 @@ class Shard(ShardCounts):
     ended_at_ms: int = 0
 
 
+class StepWait(BaseModel):
+    """What keeps a step from going on that nobody here can mend: a bucket, a store, a server."""
+
+    step: str
+    reason: str
+    #: Milliseconds since the epoch.
+    since: float
+
+
 class RunProgress(BaseModel):
     """How far a run has come."""
 
@@ -214,6 +223,8 @@ class RunProgress(BaseModel):
     error: RunError | None = None
     output: RunOutput | None = None
     exports: dict[str, RunExport] = {}
+    #: Steps that wait, the one that has waited longest first.
+    waits: list[StepWait] = []
     notes: list[str] = []
     #: The summary that `wherry annotate` writes; None before the end.
     summary: dict[str, Any] | None = None
@@ -252,4 +263,6 @@ class RunWish(StrEnum):
 
     GO = "go"
     PAUSE = "pause"
+    #: Another is to have the step, who is quicker.
+    YIELD = "yield"
     CANCEL = "cancel"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client.client import Client
-from ..client.flow import HttpResponse, Step
+from ..client.flow import HttpResponse, Pause, Step, error_of
 from ..telemetry.trace_context import TraceContext
 from .hold import StepHold
 
@@ -29,7 +29,17 @@ class RunClient(Client):
         self._hold = hold
         if trace is not None:
             self._linked = (trace,)
+        self._reply, self._waits = HttpResponse(200), False
 
     def _do(self, step: Step) -> HttpResponse:
+        """Also tells the hold what the server that has to be asked again said, until it goes on."""
         self._hold.check()
-        return super()._do(step)
+        if isinstance(step, Pause):
+            if self._reply.status == 0 or self._reply.status >= 400:
+                self._hold.waits_for = f"the API: {error_of(self._reply).message}"
+                self._waits = True
+            return super()._do(step)
+        self._reply = super()._do(step)
+        if self._waits and 0 < self._reply.status < 400:
+            self._hold.waits_for, self._waits = "", False
+        return self._reply

@@ -20,6 +20,7 @@ from ..jobs.outage import Outage
 from ..jobs.processes import LEASES, about, is_silent
 from ..jobs.proof import shown
 from ..jobs.run_records import RunError, RunExport, RunState, Step
+from ..jobs.run_stealing import steal_shard, yield_step
 from ..jobs.run_steps import (
     beat,
     end_run,
@@ -49,7 +50,7 @@ from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .fleet import RunClient
-from .hold import StepCanceled, StepEnded, StepHold, StepLost
+from .hold import StepCanceled, StepEnded, StepHold, StepLost, StepYielded
 from .merge import Merge
 from .plan import plan_run
 from .settings import RunSettings
@@ -72,6 +73,12 @@ _PAUSE_S = 2.0
 #: Seconds without a ticket, while steps wait and this process is free, after which Celery's
 #: consumer is restarted.
 _PATIENCE_S = 10.0
+
+#: Seconds that a run worker which is asked to leave a shard has to hear of it.
+_STEAL_PATIENCE_S = 5.0
+
+#: What a run worker that is far behind is told, in words.
+_STOLEN = {"asked": "asked to leave it", "taken": "rid of it"}
 
 #: What stands for the steps that wait, for whoever judges whether tickets come.
 _WAITING = Group(FAMILY, "-", "-")
@@ -203,6 +210,9 @@ class RunWorker:
             except (StepLost, StepCanceled) as end:
                 span.error_type = type(end).__name__
                 log.info("run %s: %s is left: %s", step.run_id, step.name, type(end).__name__)
+            except StepYielded:
+                log.info("run %s: %s is left to another run worker", step.run_id, step.name)
+                self._told(lambda: self._queue.run(yield_step(step, self._jobs)))
             except StepEnded:
                 self._release(step)
             except WherryError as error:
@@ -253,7 +263,7 @@ class RunWorker:
         is_away = isinstance(error, Unavailable) and error.retryable
         if is_away or isinstance(error, LedgerHeld):
             log.warning("run %s: %s waits: %s", step.run_id, step.name, error.message)
-            self._release(step, pause_s=_PAUSE_S)
+            self._release(step, pause_s=_PAUSE_S, waits_for=error.message)
             return
         if isinstance(error, Unauthorized):
             # A new key is known to every API after a second; one that was revoked stays unknown.
@@ -267,8 +277,10 @@ class RunWorker:
             call = end_run(step, RunState.FAILED, self._jobs, error=told)
         self._told(lambda: self._queue.run(call))
 
-    def _release(self, step: Step, *, pause_s: float = 0.0, fault: bool = False) -> None:
-        call = release_step(step, self._jobs, pause_s=pause_s, fault=fault)
+    def _release(
+        self, step: Step, *, pause_s: float = 0.0, fault: bool = False, waits_for: str = ""
+    ) -> None:
+        call = release_step(step, self._jobs, pause_s=pause_s, fault=fault, waits_for=waits_for)
         self._told(lambda: self._queue.run(call))
 
     def _told(self, tell: Callable[[], object]) -> None:
@@ -292,7 +304,18 @@ class RunWorker:
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
             waiting = self._queue.run(look(self._jobs))
+            self._steal()
             self._consuming.look([_WAITING] if waiting and not self._closed else [])
+
+    def _steal(self) -> None:
+        """Have a shard that is far behind left to those who are free, while this process is."""
+        least_s = self._settings.run_steal_s
+        if not least_s or self._at_work or self._closed or self._draining.is_set():
+            return
+        call = steal_shard(self._id, least_s, min(_STEAL_PATIENCE_S, least_s), self._jobs)
+        if found := self._queue.run(call):
+            run_id, step, done = found
+            log.info("run %s: %s is far behind: its run worker is %s", run_id, step, _STOLEN[done])
 
     def _beat(self) -> None:
         info = {

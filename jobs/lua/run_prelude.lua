@@ -37,7 +37,7 @@ local function drop_steps(id)
   for _, step in ipairs(redis.call('HKEYS', of(id, 'owners'))) do
     redis.call('ZREM', LEASES, lease_of(id, step))
   end
-  redis.call('DEL', of(id, 'owners'), of(id, 'ready'))
+  for _, part in ipairs({'owners', 'ready', 'paces', 'asked', 'left', 'waits'}) do redis.call('DEL', of(id, part)) end
   redis.call('ZREM', RUNS_READY, id)
 end
 -- What run workers call the API with is good for nothing any more.
