@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .client import Client
 
 #: What only a command that stays can do.
-_STAYING = ("retry_errors", "report", "reuse")
+_STAYING = ("retry_errors", "report")
 
 #: How a source or an output begins that is no path of this machine.
 _ELSEWHERE = ("upload:", "@")
@@ -97,6 +97,10 @@ class Runs:
         """End a run."""
         return self._command(run_id, "cancel")
 
+    def retry(self, run_id: str) -> RunView:
+        """Let a run go on from what it has that failed, was canceled or expired."""
+        return self._command(run_id, "retry")
+
     def clone(self, run_id: str, **options: Any) -> RunView:
         """Start a run again, but for what the options say otherwise."""
         document = self._client.post(f"{run_path(run_id)}/clone", options)
@@ -133,17 +137,19 @@ class Runs:
         """Write a finished run's output to `out`, and its report beside it, as `annotate` does.
 
         The format is the one that `out` ends in, else the run's. Where `out` ends in `.zip`, all of
-        it is in that. Without `out` it is called as the run is, in the working folder. Raises the
-        run's error where it has none.
+        it is in that. Without `out` it is called as the run is, in the working folder. One that
+        ended otherwise has it made where all its rows were answered; else its error is raised.
         """
         run = self.get(run_id)
         failure = run.failure()
-        if failure is not None:
+        if failure is not None and not run.is_answered:
             raise failure
         path = f"{run_path(run_id)}/output"
         place = Path(out) if out else None
         if place and not format:
             format = format_meant(self._client, place, run)  # noqa: A001 # what the command calls it
+        if failure is not None and not format:
+            format = run.format  # noqa: A001 # what the command calls it
         return fetch_output(self._client, path, place, format, overwrite=overwrite)
 
     def upload(self, path: str | Path, name: str = "") -> dict[str, Any]:

@@ -75,6 +75,8 @@ class RunSpec(BaseModel):
     images: str = ""
     media_prefix: str = ""
     overwrite: bool = False
+    #: Whether answers of the tenant's earlier runs are taken for rows that are the same.
+    reuse: bool = True
     priority: int = BULK_PRIORITY
     #: Rows of a shard, at most; 0 for what the run workers think fit.
     shard_rows: int = Field(default=0, ge=0)
@@ -97,8 +99,18 @@ class RunSpec(BaseModel):
     @property
     def fingerprint(self) -> str:
         """What tells it from another of its id: all but when it was made."""
-        text = self.model_dump_json(exclude={"created_at_ms"})
+        # A run of before there was a field is the same as one that leaves it as it is.
+        unsaid = {name for name in _LATER if getattr(self, name) == _default(name)}
+        text = self.model_dump_json(exclude={"created_at_ms", *unsaid})
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+#: Fields that runs of earlier versions lack.
+_LATER = ("reuse",)
+
+
+def _default(name: str) -> object:
+    return RunSpec.model_fields[name].get_default(call_default_factory=True)
 
 
 class RunError(BaseModel):
@@ -147,6 +159,10 @@ class RunPlan(BaseModel):
     is_folder: bool
     #: Files of the source that are no rows: suffix -> how many.
     left_out: dict[str, int] = {}
+    #: What its answers are of, as text; "" where that was not noted.
+    origin: str = ""
+    #: Ended runs of the same origin, whose answers its rows may have.
+    earlier: list[str] = []
 
 
 class ShardCounts(BaseModel):
@@ -160,6 +176,8 @@ class ShardCounts(BaseModel):
     in_flight: int = 0
     device_ms: float = 0.0
     warned: int = 0
+    #: Rows that are in its sheet and its part of the output, which are made once all are answered.
+    written: int = 0
 
 
 class Shard(ShardCounts):
@@ -185,7 +203,11 @@ class Shard(ShardCounts):
     piece: RunOutput | None = None
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
+    #: How that of its rows' keys ends, by which later runs find its answers; "" for none.
+    keys_blob: str = ""
     has_pictures: bool = False
+    #: How often its run had ended before it was done, and was let go on.
+    retried: int = 0
     ended_at_ms: int = 0
 
 
@@ -238,6 +260,12 @@ class Run(BaseModel):
     #: None before it was planned.
     plan: RunPlan | None
     progress: RunProgress
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all its rows are answered and it has ended, however: it can be exported."""
+        at = self.progress
+        return self.state.terminal and 0 < at.shards_total == at.shards_done
 
 
 class Step(BaseModel):

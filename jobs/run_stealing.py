@@ -1,7 +1,7 @@
 """Shards that one run worker leaves to another: what is slow somewhere must not hold a run.
 
-How fast a shard comes on is measured where it is saved (`lua/run_pace_prelude.lua`). Who takes one over
-goes on from its segments, as after a kill.
+How fast a shard comes on is measured where it is saved (`lua/run_pace_prelude.lua`). Who takes one
+over goes on from its segments, as after a kill.
 """
 
 from __future__ import annotations

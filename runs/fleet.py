@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client.client import Client
-from ..client.flow import HttpResponse, Pause, Step, error_of
+from ..client.flow import HttpResponse, Pause, Step
 from ..telemetry.trace_context import TraceContext
 from .hold import StepHold
 
@@ -32,12 +32,13 @@ class RunClient(Client):
         self._reply, self._waits = HttpResponse(200), False
 
     def _do(self, step: Step) -> HttpResponse:
-        """Also tells the hold what the server that has to be asked again said, until it goes on."""
+        """Also tells the hold what the server that has to be asked again says, until it goes on."""
         self._hold.check()
         if isinstance(step, Pause):
-            if self._reply.status == 0 or self._reply.status >= 400:
-                self._hold.waits_for = f"the API: {error_of(self._reply).message}"
-                self._waits = True
+            if step.because:
+                self._hold.waits_for = f"the API: {step.because}"
+                # Where it took the call, and refused each job, rows tell that it goes on.
+                self._waits = not 0 < self._reply.status < 400
             return super()._do(step)
         self._reply = super()._do(step)
         if self._waits and 0 < self._reply.status < 400:

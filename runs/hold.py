@@ -52,7 +52,7 @@ class StepHold:
         self.counts: Callable[[], ShardCounts] | None = None
         #: Called, from the lease's thread, when the run has been canceled.
         self.on_cancel: Callable[[], None] = _nothing
-        #: What outside keeps the step from going on; "" for nothing, None where nobody looked.
+        #: News of what outside keeps the step from going on, "" for nothing; None for no news.
         self.waits_for: str | None = None
         self._wish: RunWish | None = RunWish.GO
         period_s = min(_BEAT_S, jobs.lease_ttl_s / _BEATS_A_LEASE)
@@ -110,8 +110,8 @@ class StepHold:
             waits_for=(told := self.waits_for),
         )
         found = self._queue.run(call)
-        if not told and self.waits_for == told:
-            self.waits_for = None  # it is known
+        if self.waits_for == told:
+            self.waits_for = None
         if self._wish is not None:  # what is lost stays so
             self._wish = found
 

@@ -8,13 +8,15 @@ from tempfile import TemporaryFile
 from ..client.annotate.formats import format_of
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.sources.choose import PlaceOf
+from ..client.annotate.sources.url_overlap import refuse_url_overlap
 from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
 from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
+from .earlier import origin_text
 from .fleet import RunClient
 from .hold import StepHold
-from .remote_place import refuse_taken, try_place
+from .remote_place import BESIDE, refuse_taken, try_place
 from .settings import RunSettings
 
 
@@ -29,6 +31,8 @@ def plan_run(
         asked.placing.look()  # before anything is computed
         _try_place(options.out)
     elif spec.out:
+        beside = [f"{spec.out}.{suffix}" for suffix in BESIDE]
+        refuse_url_overlap(spec.source, spec.out, beside, is_folder=asked.writer.is_folder)
         if not spec.overwrite:
             refuse_taken(spec.out)
         try_place(spec.out)
@@ -39,6 +43,7 @@ def plan_run(
         format=options.format or format_of(options.out, asked.origin.task),
         is_folder=asked.writer.is_folder,
         left_out=dict(asked.source.left_out),
+        origin=origin_text(asked.origin),
     ), shards
 
 

@@ -12,6 +12,9 @@ from ..client.annotate.places import ERRORS, PAGE, REPORT
 from ..protocol.errors import InvalidRequest, Unavailable, WherryError
 from .hold import StepEnded
 
+#: What comes to lie beside an output, by what follows its name.
+BESIDE = (ERRORS, REPORT, PAGE)
+
 
 def refuse_taken(out: str) -> None:
     """Raise InvalidRequest where an output, or what comes beside it, is there already.
@@ -20,7 +23,7 @@ def refuse_taken(out: str) -> None:
     """
     with _told(out):
         fs, folder, name = _opened(out)
-        for suffix in ("", *(f".{beside}" for beside in (ERRORS, REPORT, PAGE))):
+        for suffix in ("", *(f".{beside}" for beside in BESIDE)):
             if fs.exists(f"{folder}/{name}{suffix}"):
                 raise InvalidRequest(
                     f"{out}{suffix}: is there: move it, name another output, or let `overwrite` "

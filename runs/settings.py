@@ -40,8 +40,8 @@ class RunSettings(BaseSettings):
     run_steal_s: float = Field(
         default=10.0,
         ge=0,
-        description="Seconds that are to be gained by it, at least, where a run worker that has nothing to"
-        " do takes a shard over from one that is slower than others; 0 never.",
+        description="Seconds that are to be gained by it, at least, where a run worker that has"
+        " nothing to do takes a shard over from one that is slower than others; 0 never.",
     )
     health_file: str = Field(  # no Path: an empty one would be the working directory
         default="",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +28,7 @@ from ..protocol.errors import InvalidRequest, Unavailable
 from ..tasks.annotations.fits import text_field
 from .asked import asked_of, joins, options_of
 from .device_meter import DeviceMeter
+from .earlier import EarlierAnswers, EarlierRuns, beginnings_of
 from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
@@ -49,6 +50,7 @@ class ShardRun:
         jobs: JobsSettings,
         store: Store,
         settings: RunSettings,
+        earlier: EarlierRuns,
     ) -> None:
         shard = hold.step.shard
         assert shard is not None
@@ -56,6 +58,7 @@ class ShardRun:
         self._hold, self._client, self._queue, self._jobs = hold, client, queue, jobs
         self._store, self._settings = store, settings
         self._leftovers = Leftovers(hold.step, queue, jobs, store)
+        self._earlier = earlier
 
     def run(self, folder: Path, shards: int) -> None:
         """Answer every row, and put all that is known of them into the store.
@@ -76,7 +79,8 @@ class ShardRun:
             segments.resume()
             rows = SheetRows(ledger, asked.origin.task, shards)
             run = self._annotating(asked, ledger, segments, rows)
-            self._answer(run, segments)
+            with self._reusing(run, segments):
+                self._answer(run, segments)
             meter.look(run.progress.done, now=True)
             self._finish(asked, ledger, segments, run, rows)
 
@@ -97,9 +101,30 @@ class ShardRun:
             # An export may be one that writes it, whatever the run's own format.
             text_field=text_field(origin.task),
             priority=step.spec.priority,
-            job_prefix=f"{step.run_id}-{self._shard.number}-",
+            job_prefix=_job_prefix(step.run_id, self._shard),
             settled=segments.settle,
         )
+
+    @contextmanager
+    def _reusing(self, run: AnnotateRun, segments: Segments) -> Iterator[None]:
+        """Let a shard find the answers that earlier runs have of its rows."""
+        step, plan, hold = self._hold.step, self._hold.step.plan, self._hold
+        assert plan is not None
+        index = self._earlier.index(step.run_id, plan, self._folder.parent, hold.check)
+        if index is None:
+            yield
+            return
+        answers = EarlierAnswers(run.ledger, self._earlier, index, self._folder / "earlier")
+
+        def look(keys: list[bytes]) -> None:
+            # Where no row is computed nobody else looks for a while.
+            hold.check()
+            segments.look(run.progress)
+            answers.look(keys)
+
+        run.earlier, segments.earlier = look, answers
+        with closing(answers):
+            yield
 
     def _answer(self, run: AnnotateRun, segments: Segments) -> None:
         self._hold.counts = lambda: segments.counts(run.progress)
@@ -128,6 +153,8 @@ class ShardRun:
     ) -> None:
         shard, step, name = self._shard, self._hold.step, self._hold.attempt
         sheet = Sheet(asked.origin, seen, shard.first)
+        # Who writes many rows comes on, too.
+        self._hold.counts = lambda: segments.counts(run.progress, written=sheet.rows)
         findings, piece = self._written(asked, ledger, sheet)
         self._refuse_other_rows(findings.rows)
         for key, body in self._blobs(ledger, sheet, seen, name):
@@ -140,11 +167,12 @@ class ShardRun:
                 "rows": findings.rows,
                 "read": findings.rows,
                 "failed": findings.failed,
-                "done": findings.rows - findings.failed - counts.duplicates,
+                "done": findings.rows - findings.failed - counts.duplicates - counts.reused,
                 "in_flight": 0,
                 "warned": findings.warned,
                 "sheet": name,
                 "rows_blob": name,
+                "keys_blob": name,
                 "piece": piece,
                 "has_pictures": bool(seen.placed),
                 "ended_at_ms": int(time.time() * 1000),
@@ -192,6 +220,7 @@ class ShardRun:
         yield sheet_key(run_id, number, name), sheet.body
         yield sheet_key(run_id, number, name) + ".index", sheet.index
         yield shard_key(run_id, number, "rows", name), rows_of(ledger)
+        yield shard_key(run_id, number, "keys", name), beginnings_of(ledger)
 
     def _refuse_other_rows(self, rows: int) -> None:
         """Raise InvalidRequest where a table has other rows than it was cut for: all would move."""
@@ -201,3 +230,8 @@ class ShardRun:
                 f"the source has changed, or cannot be read to its end: {planned} rows were to"
                 f" follow row {self._shard.first}, and {rows} did"
             )
+
+
+def _job_prefix(run_id: str, shard: Shard) -> str:
+    again = f"{shard.retried}r-" if shard.retried else ""
+    return f"{run_id}-{shard.number}-{again}"

@@ -20,7 +20,7 @@ from ..jobs.outage import Outage
 from ..jobs.processes import LEASES, about, is_silent
 from ..jobs.proof import shown
 from ..jobs.run_records import RunError, RunExport, RunState, Step
-from ..jobs.run_stealing import steal_shard, yield_step
+from ..jobs.run_stealing import yield_step
 from ..jobs.run_steps import (
     beat,
     end_run,
@@ -49,6 +49,7 @@ from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
+from .earlier import EarlierRuns, with_earlier
 from .fleet import RunClient
 from .hold import StepCanceled, StepEnded, StepHold, StepLost, StepYielded
 from .merge import Merge
@@ -56,6 +57,7 @@ from .plan import plan_run
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
+from .stealing import steal
 from .step_span import tracing
 from .work_folder import WorkFolder
 
@@ -73,12 +75,6 @@ _PAUSE_S = 2.0
 #: Seconds without a ticket, while steps wait and this process is free, after which Celery's
 #: consumer is restarted.
 _PATIENCE_S = 10.0
-
-#: Seconds that a run worker which is asked to leave a shard has to hear of it.
-_STEAL_PATIENCE_S = 5.0
-
-#: What a run worker that is far behind is told, in words.
-_STOLEN = {"asked": "asked to leave it", "taken": "rid of it"}
 
 #: What stands for the steps that wait, for whoever judges whether tickets come.
 _WAITING = Group(FAMILY, "-", "-")
@@ -102,6 +98,7 @@ class RunWorker:
         self._id = self._identity.id
         self._queue = open_blocking(jobs)
         self._store: Store = MeasuredStore(open_store(jobs))
+        self._earlier = EarlierRuns(self._queue, self._store, jobs)
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")
         self._removal = Outage(log, "forgotten runs are not removed")
@@ -230,13 +227,15 @@ class RunWorker:
             check_out(step.spec, self._jobs)
             place = run_place(self._queue, self._store, self._jobs)
             plan, shards = plan_run(hold, client, self._settings, folder, place)
+            plan = with_earlier(plan, step.spec, self._queue, self._jobs)
             self._queue.run(finish_plan(step, plan, shards, self._jobs))
         elif kind == "shard":
             found = self._queue.run(get_run(step.run_id, self._jobs))
             count = found.progress.shards_total if found else 1
-            ShardRun(hold, client, self._queue, self._jobs, self._store, self._settings).run(
-                folder, count
+            shard = ShardRun(
+                hold, client, self._queue, self._jobs, self._store, self._settings, self._earlier
             )
+            shard.run(folder, count)
         else:
             self._write(hold, client, folder, rest)
 
@@ -304,18 +303,9 @@ class RunWorker:
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
             waiting = self._queue.run(look(self._jobs))
-            self._steal()
+            if not (self._at_work or self._closed or self._draining.is_set()):
+                steal(self._queue, self._id, self._settings, self._jobs)
             self._consuming.look([_WAITING] if waiting and not self._closed else [])
-
-    def _steal(self) -> None:
-        """Have a shard that is far behind left to those who are free, while this process is."""
-        least_s = self._settings.run_steal_s
-        if not least_s or self._at_work or self._closed or self._draining.is_set():
-            return
-        call = steal_shard(self._id, least_s, min(_STEAL_PATIENCE_S, least_s), self._jobs)
-        if found := self._queue.run(call):
-            run_id, step, done = found
-            log.info("run %s: %s is far behind: its run worker is %s", run_id, step, _STOLEN[done])
 
     def _beat(self) -> None:
         info = {

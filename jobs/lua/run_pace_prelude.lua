@@ -4,7 +4,8 @@
 -- `waits` (step -> reason and since, JSON).
 
 -- Ms over which a pace is measured; times that a shard may change hands; ms for which one that was left is
--- kept for others than who left it; how many times what is to be gained a shard may stand still.
+-- kept for others than who left it; how many times what is to be gained a shard may stand still, and ten times as
+-- long while all that it wrote is being stored.
 local PACE_MS, MOST_LEFT, KEPT_MS, STILL = 15000, 3, 10000, 6
 
 -- A step waits for something outside (`because`), or goes on (''). It has waited since the first time.
@@ -18,7 +19,8 @@ local function note_wait(id, step, because)
   end
 end
 
--- Rows whose end is known, and rows' worth of work: half of one is done when it is read.
+-- Rows whose end is known. Of a row's work a third is done when it is read, one when its end is known, and one
+-- when it is written.
 local function known(record)
   return (record.done or 0) + (record.failed or 0) + (record.reused or 0) + (record.duplicates or 0)
 end
@@ -27,16 +29,17 @@ local function computed(record) return (record.done or 0) + (record.failed or 0)
 -- Somebody begins at a shard, or goes on where another left off: all is read anew.
 local function begin_pace(id, n, record, ms)
   redis.call('HSET', of(id, 'paces'), n, cjson.encode({
-    begun = ms, had = computed(record), work = known(record) / 2, rate = 0, at = ms, moved = ms}))
+    begun = ms, had = computed(record), work = known(record) / 3, rate = 0, at = ms, moved = ms}))
 end
 -- A shard has come so far.
-local function keep_pace(id, n, record, ms)
+local function keep_pace(id, n, record, written, ms)
   local found = redis.call('HGET', of(id, 'paces'), n)
   if not found then return end
-  local pace, work = cjson.decode(found), (known(record) + (record.read or 0)) / 2
+  local pace, read = cjson.decode(found), record.read or 0
+  local work = (known(record) + read + written) / 3
   local gained = math.max(0, work - pace.work)
   pace.rate = pace.rate * math.exp((pace.at - ms) / PACE_MS) + gained * 1000 / PACE_MS
-  pace.work, pace.at = work, ms
+  pace.work, pace.at, pace.stores = work, ms, read > 0 and written >= read
   if gained > 0 then
     pace.moved = ms
     note_wait(id, 'shard/' .. n, '')
@@ -62,9 +65,9 @@ local function behind_ms(id, n, least_ms, ms)
   if not found then return 0 end
   local pace, record = cjson.decode(found), cjson.decode(redis.call('HGET', of(id, 'shards'), n))
   local row_ms, rows = tonumber(redis.call('HGET', key('run', id), 'row_ms') or nil), tonumber(record.planned)
-  if ms - pace.moved > STILL * least_ms then return 1e15 end
+  if ms - pace.moved > (pace.stores and 10 or 1) * STILL * least_ms then return 1e15 end
   if not row_ms or not rows or ms - pace.begun < least_ms then return 0 end
-  if rows - pace.work < 1 then return 0 end -- it is being stored
+  if pace.stores or rows - pace.work < 1 then return 0 end
   local rate = pace.rate * math.exp((pace.at - ms) / PACE_MS) / (1 - math.exp((pace.begun - ms) / PACE_MS))
   local own_ms = rate > 0 and (rows - pace.work) * 1000 / rate or 1e15
   return own_ms > 2 * rows * row_ms + least_ms and own_ms - rows * row_ms or 0

@@ -16,8 +16,9 @@ if n and ARGV[7] ~= '' then
 end
 if n and ARGV[6] ~= '' then
   local record = cjson.decode(redis.call('HGET', of(id, 'shards'), n))
-  count_shard(id, record, cjson.decode(ARGV[6]))
-  keep_pace(id, n, record, now_ms())
+  local counts = cjson.decode(ARGV[6])
+  count_shard(id, record, counts)
+  keep_pace(id, n, record, counts.written or 0, now_ms())
   redis.call('HSET', of(id, 'shards'), n, cjson.encode(record))
 end
 redis.call('ZADD', KEYS[2], text(now_ms() + tonumber(ARGV[5])), lease_of(id, step))

@@ -53,7 +53,8 @@ def another(fleet: Stack, url: str) -> Iterator[Child]:
         runs_name(1),
         runs_command(1, log_level="INFO"),
         env={**fleet._environment(), **own},
-        on_line=lambda line: said.append(line),
+        on_line=said.append,
+        restart=False,
     )
     child.start(wait=False)
     try:
@@ -140,6 +141,7 @@ def test_a_worker_whose_line_is_stuck_does_not_hold_a_run(
         assert worker_of(fleet, child) == stuck, "it still lives"
         assert run["rows"]["answered"] == ROWS
         assert computed(runs, "slow") - before == ROWS, "jobs that it had sent are read, not redone"
+        child.signal(signal.SIGKILL)  # it would wait for its answer
     ends_as_annotates(runs, run_id, table, tmp_path)
 
 
@@ -173,6 +175,6 @@ def test_a_worker_that_was_stopped_and_goes_on_writes_nothing(
         finally:
             child.signal(signal.SIGCONT)
         ends_as_annotates(runs, run_id, table, tmp_path)
-        other = runs.begin(source=str(table), model="words", shard_rows=1, format="csv")
+        other = runs.begin(source=str(table), model="words", shard_rows=5, format="csv")
         until(lambda: [s["worker"] for s in shards_of(runs, other)], lambda found: stopped in found)
         assert runs.ended(other)["state"] == "succeeded", "and is at work again"

@@ -115,6 +115,16 @@ def test_one_that_stands_still_is_taken_whatever_is_known_of_others(shards: Shar
     assert shards.steal() == "shard/0 asked"
 
 
+def test_one_that_is_being_stored_has_ten_times_as_long(shards: Shards) -> None:
+    shards.planned(1)
+    step = shards.taken("shard/0", "slow")
+    shards.save(step, read=10, done=10, written=10)
+    shards.paced(0, moved=599)
+    assert shards.steal() is None
+    shards.paced(0, moved=601)
+    assert shards.steal() == "shard/0 asked"
+
+
 def test_nothing_is_stolen_while_a_step_waits(shards: Shards) -> None:
     shards.planned(2)
     shards.taken("shard/0", "slow")
@@ -181,12 +191,14 @@ def test_a_paces_measure_is_the_rows_that_come(shards: Shards) -> None:
 
     shards.save(step, read=8, done=4)
     moved = pace()["moved"]
-    assert pace()["work"] == 6
-    assert 0 < pace()["rate"] <= 0.4
+    assert pace()["work"] == 4
+    assert 0 < pace()["rate"] < 0.27
     shards.save(step, read=8, done=4)
     assert pace()["moved"] == moved, "it stands still"
+    shards.save(step, read=8, done=4, written=2)
+    assert pace()["work"] == pytest.approx(14 / 3)
     again = shards.queue.run(release_step(step, shards.settings)) and shards.taken("shard/0")
-    assert pace()["work"] == 2, "all is read anew"
+    assert pace()["work"] == pytest.approx(4 / 3), "all is read anew"
     assert isinstance(again, Step)
     assert shards.answer(again)
     assert not shards.queue.redis.exists(key)

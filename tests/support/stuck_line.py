@@ -1,4 +1,4 @@
-"""A line to a server that gets stuck when a test says so: all is open, and nothing comes any more."""
+"""A line to a server that gets stuck when a test says so: it stays open, and nothing comes."""
 
 from __future__ import annotations
 
