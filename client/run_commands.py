@@ -1,4 +1,4 @@
-"""`wherry runs list | show | watch | pause | resume | cancel | clone | fetch | compare | forget`.
+"""`wherry runs list | show | watch | pause | resume | cancel | retry | clone | fetch | ...`.
 
 Exit status 0: all went well; 1: something failed, the run watched included; 2: the command was not
 understood.
@@ -27,6 +27,9 @@ RunIds = Annotated[list[str], typer.Argument(help="Ids of runs.")]
 #: Seconds that a server which is away is waited for.
 _PATIENCE_S = 60.0
 
+#: Characters of what a run waits for beside its bar.
+_REASON = 60
+
 _COLOURS = {"succeeded": "green", "failed": "red", "expired": "red", "canceled": "yellow"}
 
 
@@ -40,6 +43,7 @@ def register(app: typer.Typer) -> None:
         ("pause", pause),
         ("resume", resume),
         ("cancel", cancel),
+        ("retry", retry),
         ("clone", clone),
         ("fetch", fetch),
         ("compare", compare),
@@ -96,6 +100,8 @@ def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
                 print_json(run.model_dump(mode="json"))
             done = run.rows.answered + run.rows.failed
             words = f"{run.state}, {run.rows_per_s:,.0f} rows/s"
+            if run.waiting_for:
+                words = f"{run.state}, waits: {run.waiting_for.reason[:_REASON]}"
             progress.update(bar, description=words, total=run.rows.total, completed=done)
 
         run = client.runs.wait(run_id, observer=told)
@@ -117,6 +123,11 @@ def resume(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
 def cancel(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
     """End runs."""
     _each(ids, url, lambda client: client.runs.cancel, as_json=as_json)
+
+
+def retry(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """Let runs go on that failed, were canceled or expired, from what they have."""
+    _each(ids, url, lambda client: client.runs.retry, as_json=as_json)
 
 
 def clone(
@@ -269,6 +280,7 @@ def lines_of(run: RunView) -> list[tuple[str, Text | str]]:
         ("name", run.name),
         ("state", Text(run.state, _COLOURS.get(run.state, "cyan"))),
         ("error", Text(run.error.message, "red") if run.error else ""),
+        ("waits for", _waits(run)),
         ("model", f"{run.model} {run.version}".strip()),
         ("source", run.source),
         ("out", run.out or "the fleet's store"),
@@ -282,6 +294,13 @@ def lines_of(run: RunView) -> list[tuple[str, Text | str]]:
     top = sorted(run.labels.items(), key=lambda pair: -pair[1])[:8]
     lines += [("labels" if not at else "", f"{n:>8,} {name}") for at, (name, n) in enumerate(top)]
     return [(label, told) for label, told in lines if str(told)]
+
+
+def _waits(run: RunView) -> Text | str:
+    found = run.waiting_for
+    if found is None:
+        return ""
+    return Text(f"{found.reason} ({found.step}, since {found.since:%H:%M:%S} UTC)", "yellow")
 
 
 def _labels(row: dict[str, Any]) -> str:

@@ -67,8 +67,10 @@ def run_view(run: Run) -> dict[str, Any]:
         "warned": at.warned,
         "left_out": run.plan.left_out if run.plan else {},
         "notes": at.notes,
+        "waiting_for": _waiting_for(run),
         "output": _output_view(at.output),
         "exports": {name: export.state for name, export in at.exports.items()},
+        "reuse": spec.reuse,
         "sample": spec.sample,
         "held": run.state is RunState.HELD,
         "metadata": spec.metadata or {},
@@ -94,6 +96,15 @@ def _estimated_end_ms(run: Run, done: int) -> int | None:
     return int((time.time() + max(0, total - done) / rate) * 1000)
 
 
+def _waiting_for(run: Run) -> dict[str, Any] | None:
+    """What has kept a step from going on for longest; None where nothing does."""
+    if run.state not in _GOES_ON | {RunState.QUEUED} and not run.state.terminal:
+        return None  # it waits for a word
+    for wait in run.progress.waits[:1]:
+        return {"step": wait.step, "reason": wait.reason, "since": timestamp(int(wait.since))}
+    return None
+
+
 def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
     if output is None:
         return None
@@ -107,7 +118,18 @@ def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
 
 def _links(run_id: str) -> dict[str, str]:
     path = run_path(run_id)
-    names = ("events", "rows", "shards", "compare", "output", "pause", "resume", "cancel", "clone")
+    names = (
+        "events",
+        "rows",
+        "shards",
+        "compare",
+        "output",
+        "pause",
+        "resume",
+        "cancel",
+        "retry",
+        "clone",
+    )
     return {"self": path} | {name: f"{path}/{name}" for name in names}
 
 

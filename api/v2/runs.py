@@ -12,7 +12,7 @@ from ...protocol.errors import InvalidRequest, NotFound
 from ..access.book import KeyBook
 from ..access.caller import caller
 from ..core.run_intake import RunAsked, asked_again, asked_of, places_of, spec_of
-from ..core.run_service import begin_run, command, find_run, forget, list_runs
+from ..core.run_service import begin_run, command, find_run, forget, list_runs, retry
 from ..core.run_views import run_path, run_view, shard_view
 from ..core.service import Service
 from ..core.views import json_response
@@ -109,6 +109,14 @@ async def resume_run(request: Request) -> Response:
 async def cancel_run(request: Request) -> Response:
     """End a run; its finished rows can be looked at until its time is over."""
     return await _command(request, "cancel")
+
+
+@router.post("/v2/runs/{run_id}/retry", **openapi_runs.RETRY)
+async def retry_run(request: Request) -> Response:
+    """Let a run that failed, was canceled or expired go on from what it has; 409 for any other."""
+    book: KeyBook = request.app.state.keys
+    run = await retry(Service.of(request), path_run_id(request), closed=book.closed)
+    return json_response(run_view(run))
 
 
 @router.post("/v2/runs/{run_id}/clone", **openapi_runs.CLONE)

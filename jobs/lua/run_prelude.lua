@@ -22,7 +22,7 @@ local function offer(id, step)
 end
 -- Whether a step may run in a state.
 local function may(step, state)
-  if string.match(step, '^export/') then return state == 'succeeded' end
+  if string.match(step, '^export/') then return ENDED[state] end
   return WORKS[state]
 end
 -- A ticket for some run worker; those that wait lead to whatever there is to do.
