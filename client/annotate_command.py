@@ -185,7 +185,6 @@ def annotate_command(
         refuse_staying(
             dry_run=dry_run,
             retry_errors=bool(retry_errors),
-            no_reuse=not reuse,
             no_report=not report,
         )
         start_run(options, out, asked, url, patience, as_json=as_json)

@@ -63,6 +63,8 @@ def start_run(
     """Start a run, and say how to go on."""
     upload = asked.pop("upload", False)
     same = {name: getattr(options, name) for name in _SAME}
+    if not options.reuse:
+        same["reuse"] = False  # an older server knows no other way, nor the word
     with connected(url, patience_s) as client:
         source = client.runs.upload(options.source)["source"] if upload else options.source
         run = client.annotate(source, model=options.model, out=out, detach=True, **same, **asked)

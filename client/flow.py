@@ -40,6 +40,8 @@ class Pause:
     """Some seconds of waiting."""
 
     seconds: float
+    #: What the server said, that has to be asked again; "" where nothing is wrong.
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def ask(call: HttpRequest, *, patience_s: float, accept: int = 0) -> Flow[HttpRe
         wait_s = _wait_s(reply, pause_s)
         if lasting or now + wait_s > give_up_at:
             raise error_of(reply)
-        yield Pause(wait_s)
+        yield Pause(wait_s, error_of(reply).message)
         pause_s = min(pause_s * 2, _LAST_PAUSE_S)
 
 

@@ -218,7 +218,7 @@ class MapRun:
         self.refused_since = self.refused_since or now
         if now - self.refused_since >= self.patience_s:
             raise refusal
-        yield Pause(POLL_EVERY_S)
+        yield Pause(POLL_EVERY_S, refusal.message)
 
     def _read(self) -> Flow[None]:
         if not self.pending:

@@ -1,4 +1,4 @@
-"""`wherry runs`: list, show, watch, pause, resume, cancel, finish, clone, fetch, compare, forget.
+"""`wherry runs list | show | watch | pause | resume | cancel | finish | retry | clone | ...`.
 
 Exit status 0: all went well; 1: something failed, the run watched included; 2: the command was not
 understood.
@@ -29,6 +29,9 @@ RunIds = Annotated[list[str], typer.Argument(help="Ids of runs.")]
 #: Seconds that a server which is away is waited for.
 _PATIENCE_S = 60.0
 
+#: Characters of what a run waits for beside its bar.
+_REASON = 60
+
 _COLOURS = {"succeeded": "green", "failed": "red", "expired": "red", "canceled": "yellow"}
 
 
@@ -43,6 +46,7 @@ def register(app: typer.Typer) -> None:
         ("resume", resume),
         ("cancel", cancel),
         ("finish", finish),
+        ("retry", retry),
         ("clone", clone),
         ("fetch", fetch),
         ("compare", compare),
@@ -115,6 +119,8 @@ def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
             words = f"{run.state}, {run.rows_per_s:,.0f} rows/s"
             if run.follow and run.follow["following"] and run.looked_at:
                 words = f"following, looked {run.looked_at:%H:%M:%S}, {run.rows_per_s:,.0f} rows/s"
+            if run.waiting_for:
+                words = f"{run.state}, waits: {run.waiting_for.reason[:_REASON]}"
             progress.update(bar, description=words, total=run.rows.total, completed=done)
 
         run = client.runs.wait(run_id, observer=told)
@@ -141,6 +147,11 @@ def cancel(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
 def finish(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
     """Have runs that follow their source take no more: they end once all is answered."""
     _each(ids, url, lambda client: client.runs.finish, as_json=as_json)
+
+
+def retry(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """Let runs go on that failed, were canceled or expired, from what they have."""
+    _each(ids, url, lambda client: client.runs.retry, as_json=as_json)
 
 
 def clone(
@@ -301,6 +312,7 @@ def lines_of(run: RunView) -> list[tuple[str, Text | str]]:
         ("name", run.name),
         ("state", Text(run.state, _COLOURS.get(run.state, "cyan"))),
         ("error", Text(run.error.message, "red") if run.error else ""),
+        ("waits for", _waits(run)),
         ("model", f"{run.model} {run.version}".strip()),
         ("source", run.source),
         ("out", run.out or "the fleet's store"),
@@ -330,6 +342,13 @@ def _following(run: RunView) -> str:
     wait = f", {told['waiting']:,} wait" if told["waiting"] else ""
     trouble = f"; {told['trouble']}" if told["trouble"] else ""
     return f"{words}, {told['files']:,} files{new}{wait}{trouble}"
+
+
+def _waits(run: RunView) -> Text | str:
+    found = run.waiting_for
+    if found is None:
+        return ""
+    return Text(f"{found.reason} ({found.step}, since {found.since:%H:%M:%S} UTC)", "yellow")
 
 
 def _labels(row: dict[str, Any]) -> str:

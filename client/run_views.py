@@ -45,6 +45,15 @@ class RunShards(_View):
     running: int = 0
 
 
+class RunWait(_View):
+    """What keeps a run from going on that lies outside of it."""
+
+    #: `plan`, `shard/N`, `merge` or `export/FORMAT`.
+    step: str
+    reason: str
+    since: datetime
+
+
 class RunView(_View):
     """A run as it stands."""
 
@@ -67,6 +76,8 @@ class RunView(_View):
     device_seconds: float = 0.0
     shards: RunShards = RunShards()
     labels: dict[str, int] = {}
+    #: None where nothing does.
+    waiting_for: RunWait | None = None
     output: dict[str, Any] | None = None
     sample: int = 0
     held: bool = False
@@ -78,6 +89,11 @@ class RunView(_View):
     def done(self) -> bool:
         """Whether it has ended."""
         return self.state in _ENDS
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it has ended with all its rows answered: any format can be made of them."""
+        return self.done and 0 < self.shards.total == self.shards.done
 
     def failure(self) -> WherryError | None:
         """The error of a run that ended without an output."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .client import Client
 
 #: What only a command that stays can do.
-_STAYING = ("retry_errors", "report", "reuse")
+_STAYING = ("retry_errors", "report")
 
 #: How a source or an output begins that is no path of this machine.
 _ELSEWHERE = ("upload:", "@")
@@ -104,6 +104,10 @@ class Runs:
         """Have a run that follows its source take no more, and end once all is answered."""
         return self._command(run_id, "finish")
 
+    def retry(self, run_id: str) -> RunView:
+        """Let a run go on from what it has that failed, was canceled or expired."""
+        return self._command(run_id, "retry")
+
     def clone(self, run_id: str, **options: Any) -> RunView:
         """Start a run again, but for what the options say otherwise."""
         document = self._client.post(f"{run_path(run_id)}/clone", options)
@@ -140,17 +144,20 @@ class Runs:
         """Write a finished run's output to `out`, and its report beside it, as `annotate` does.
 
         The format is the one that `out` ends in, else the run's. Where `out` ends in `.zip`, all of
-        it is in that. Without `out` it is called as the run is, in the working folder. Raises the
-        run's error where it has none.
+        it is in that. Without `out` it is called as the run is, in the working folder. One that
+        ended otherwise has it made where all its rows were answered; else its error is raised.
         """
         run = self.get(run_id)
         failure = run.failure()
-        if failure is not None and not run.follow:  # what a followed one has answered is there
+        # What a followed run has answered is there, however it ended.
+        if failure is not None and not (run.follow or run.is_answered):
             raise failure
         path = f"{run_path(run_id)}/output"
         place = Path(out) if out else None
         if place and not format:
             format = format_meant(self._client, place, run)  # noqa: A001 # what the command calls it
+        if failure is not None and not (format or run.follow):
+            format = run.format  # noqa: A001 # what the command calls it
         return fetch_output(self._client, path, place, format, overwrite=overwrite)
 
     def quality(self, run_id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     run/ID/shard/N/segment/NAME   answers, as the shard's ledger has them, some seconds' worth each
     run/ID/shard/N/rows/NAME      the shard's rows, once all are answered
+    run/ID/shard/N/keys/NAME      how the keys of those rows begin, 8 bytes each, in order
     run/ID/shard/N/files/NAME     of a followed run, the files that are its rows
     run/ID/seen/NAME              of a followed run, files that it has seen, in order
     run/ID/sheet/N/NAME           rows to browse; NAME.index says which block has which

@@ -79,6 +79,8 @@ class RunSpec(BaseModel):
     images: str = ""
     media_prefix: str = ""
     overwrite: bool = False
+    #: Whether answers of the tenant's earlier runs are taken for rows that are the same.
+    reuse: bool = True
     priority: int = BULK_PRIORITY
     #: Rows of a shard, at most; 0 for what the run workers think fit.
     shard_rows: int = Field(default=0, ge=0)
@@ -120,7 +122,7 @@ class RunSpec(BaseModel):
 
 #: Fields that runs of earlier versions lack.
 _LATER = (
-    *("query", "order_by", "near_duplicates", "compare"),
+    *("query", "order_by", "reuse", "near_duplicates", "compare"),
     *("follow", "follow_every_s", "part_every_s", "follow_for_s"),
 )
 
@@ -180,6 +182,10 @@ class RunPlan(BaseModel):
     left_out: dict[str, int] = {}
     #: Of a run that follows its source, what each part of its output begins with.
     head: str = ""
+    #: What its answers are of, as text; "" where that was not noted.
+    origin: str = ""
+    #: Ended runs of the same origin, whose answers its rows may have.
+    earlier: list[str] = []
 
 
 class ShardCounts(BaseModel):
@@ -193,6 +199,8 @@ class ShardCounts(BaseModel):
     in_flight: int = 0
     device_ms: float = 0.0
     warned: int = 0
+    #: Rows that are in its sheet and its part of the output, which are made once all are answered.
+    written: int = 0
 
 
 class Shard(ShardCounts):
@@ -220,15 +228,28 @@ class Shard(ShardCounts):
     folds: int = 0
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
+    #: How that of its rows' keys ends, by which later runs find its answers; "" for none.
+    keys_blob: str = ""
     has_pictures: bool = False
     #: What else is in the store beside its sheet: `run_blobs.quality_key`'s kinds, blanks between
     #: them. Lua makes an object of an empty list.
     told: str = ""
+    #: How often its run had ended before it was done, and was let go on.
+    retried: int = 0
     ended_at_ms: int = 0
 
     def tells(self, kind: str) -> bool:
         """Whether there is such a thing in the store."""
         return kind in self.told.split()
+
+
+class StepWait(BaseModel):
+    """What keeps a step from going on that nobody here can mend: a bucket, a store, a server."""
+
+    step: str
+    reason: str
+    #: Milliseconds since the epoch.
+    since: float
 
 
 class RunProgress(BaseModel):
@@ -256,6 +277,8 @@ class RunProgress(BaseModel):
     error: RunError | None = None
     output: RunOutput | None = None
     exports: dict[str, RunExport] = {}
+    #: Steps that wait, the one that has waited longest first.
+    waits: list[StepWait] = []
     notes: list[str] = []
     #: The summary that `wherry annotate` writes; None before the end.
     summary: dict[str, Any] | None = None
@@ -274,6 +297,12 @@ class Run(BaseModel):
     #: None before it was planned.
     plan: RunPlan | None
     progress: RunProgress
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all its rows are answered and it has ended, however: it can be exported."""
+        at = self.progress
+        return self.state.terminal and 0 < at.shards_total == at.shards_done
 
 
 class Step(BaseModel):
@@ -299,4 +328,6 @@ class RunWish(StrEnum):
 
     GO = "go"
     PAUSE = "pause"
+    #: Another is to have the step, who is quicker.
+    YIELD = "yield"
     CANCEL = "cancel"

@@ -28,6 +28,9 @@ from .run_records import (
 from .runs import FAMILY, pairs, run_ticket
 from .settings import JobsSettings
 
+#: Characters that are told of what a step waits for.
+_LONGEST_WAIT = 500
+
 
 def take_step(worker: str, lease_s: float, settings: JobsSettings) -> Call[Step | None]:
     """Lease a step that nobody is at; None when there is none."""
@@ -48,9 +51,11 @@ def save_step(
     *,
     counts: ShardCounts | None = None,
     segment: str = "",
+    waits_for: str | None = None,
 ) -> Call[RunWish | None]:
     """Renew a step's lease; with counts and the name of a segment that is in the store now.
 
+    `waits_for` is what outside keeps it from going on, "" for nothing any more, None for no news.
     Answers what the run wants; None for one who no longer owns the step.
     """
     keys = Keys(settings.key_prefix)
@@ -65,15 +70,24 @@ def save_step(
             "lease_ms": int(lease_s * 1000),
             "counts": "" if counts is None else counts.model_dump_json(),
             "segment": segment,
+            "waits": _told_wait(waits_for),
         },
         parse=lambda reply: None if reply is None else RunWish(reply.decode()),
     )
 
 
 def release_step(
-    step: Step, settings: JobsSettings, *, pause_s: float = 0.0, fault: bool = False
+    step: Step,
+    settings: JobsSettings,
+    *,
+    pause_s: float = 0.0,
+    fault: bool = False,
+    waits_for: str = "",
 ) -> Call[bool]:
-    """Give a step back for another to take, after a pause; `fault` says that it broke by ours."""
+    """Give a step back for another to take, after a pause.
+
+    `fault` says that it broke by ours, `waits_for` what outside kept it from going on.
+    """
     keys = Keys(settings.key_prefix)
     return call_script(
         "run_release",
@@ -86,6 +100,7 @@ def release_step(
             "pause_ms": int(pause_s * 1000),
             "fault": "1" if fault else "",
             "ticket": run_ticket(),
+            "waits": waits_for[:_LONGEST_WAIT],
         },
         parse=bool,
     )
@@ -293,6 +308,12 @@ def _step(reply: list[bytes] | None) -> Step | None:
         segments=segments.decode().split(),
         trace=trace.decode("latin-1"),
     )
+
+
+def _told_wait(reason: str | None) -> str:
+    if reason is None:
+        return ""
+    return f"1{reason[:_LONGEST_WAIT]}" if reason else "0"
 
 
 def _bins(scores: Sequence[int]) -> dict[str, int]:

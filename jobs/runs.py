@@ -28,6 +28,7 @@ from .run_records import (
     RunSpec,
     RunState,
     Shard,
+    StepWait,
 )
 from .settings import JobsSettings
 from .ticket import RUN_TASK, ticket
@@ -265,7 +266,7 @@ def _shards(reply: Any) -> list[Shard]:
 def _run(reply: list[Any] | None) -> Run | None:
     if reply is None:
         return None
-    fields, labels, scores, error_types, exports, owned = reply
+    fields, labels, scores, error_types, exports, owned, waits = reply
     spec, state, error, plan, total, done_shards, rows_total, *more = fields
     *counts, output, notes, summary, follow, following, finishing = more
     counted = {name: float(value or 0) for name, value in zip(_COUNTED, counts, strict=False)}
@@ -294,6 +295,7 @@ def _run(reply: list[Any] | None) -> Run | None:
             error=RunError.model_validate_json(error) if error else None,
             output=RunOutput.model_validate_json(output) if output else None,
             exports={f.decode(): RunExport.model_validate_json(e) for f, e in pairs(exports)},
+            waits=_waits(waits),
             notes=from_json(notes) if notes else [],
             summary=from_json(summary) if summary else None,
             follow=RunFollow.model_validate_json(follow) if follow else None,
@@ -304,6 +306,11 @@ def _run(reply: list[Any] | None) -> Run | None:
 
 
 _COUNTED = ("read", "done", "failed", "reused", "duplicates", "in_flight", "device_ms", "warned")
+
+
+def _waits(reply: Any) -> list[StepWait]:
+    found = [StepWait(step=step, **from_json(told)) for step, told in pairs(reply)]
+    return sorted(found, key=lambda wait: wait.since)
 
 
 def _counts(reply: Any) -> dict[str, int]:

@@ -30,6 +30,9 @@ Given = Mapping[str, Value | Iterable[Value | Mapping[str, Value]] | Mapping[str
 
 _HERE = Path(__file__).parent / "lua"
 
+#: What stands before the verbs of runs, besides what stands before all.
+_OF_RUNS = ("run_prelude", "run_pace_prelude")
+
 _BLOCK = r"^-- {kind} (.*(?:\n--      .*)*)$"
 _REMARK = re.compile(r"\s*\([^()]*\)")
 _ENTRY = re.compile(r"(\d+)(\.\.)? (\w+)(?:: (\w+(?: \w+)+))?")
@@ -105,10 +108,10 @@ class Script:
 def script(name: str) -> Script:
     """Read `<name>.lua` with the prelude put after its flags line. Raises HeaderError.
 
-    Runs' verbs have one of their own besides.
+    Runs' verbs have some of their own besides.
     """
     flags, _, body = (_HERE / f"{name}.lua").read_text().partition("\n")
-    preludes = ("prelude", "run_prelude") if name.startswith("run_") else ("prelude",)
+    preludes = ("prelude", *(_OF_RUNS if name.startswith("run_") else ()))
     prelude = "\n".join((_HERE / f"{each}.lua").read_text() for each in preludes)
     text = f"{flags}\n{prelude}\n{body}"
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client.client import Client
-from ..client.flow import HttpResponse, Step
+from ..client.flow import HttpResponse, Pause, Step
 from ..telemetry.trace_context import TraceContext
 from .hold import StepHold
 
@@ -29,7 +29,18 @@ class RunClient(Client):
         self._hold = hold
         if trace is not None:
             self._linked = (trace,)
+        self._reply, self._waits = HttpResponse(200), False
 
     def _do(self, step: Step) -> HttpResponse:
+        """Also tells the hold what the server that has to be asked again says, until it goes on."""
         self._hold.check()
-        return super()._do(step)
+        if isinstance(step, Pause):
+            if step.because:
+                self._hold.waits_for = f"the API: {step.because}"
+                # Where it took the call, and refused each job, rows tell that it goes on.
+                self._waits = not 0 < self._reply.status < 400
+            return super()._do(step)
+        self._reply = super()._do(step)
+        if self._waits and 0 < self._reply.status < 400:
+            self._hold.waits_for, self._waits = "", False
+        return self._reply

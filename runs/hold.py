@@ -36,6 +36,10 @@ class StepPaused(StepEnded):
     """The run is paused, or this process is to end: the step is given back."""
 
 
+class StepYielded(StepPaused):
+    """Another run worker is to have the step, which has none and is quicker."""
+
+
 class StepHold:
     """One step and its lease. Use it in a `with` block; threads may share it."""
 
@@ -48,6 +52,8 @@ class StepHold:
         self.counts: Callable[[], ShardCounts] | None = None
         #: Called, from the lease's thread, when the run has been canceled.
         self.on_cancel: Callable[[], None] = _nothing
+        #: News of what outside keeps the step from going on, "" for nothing; None for no news.
+        self.waits_for: str | None = None
         self._wish: RunWish | None = RunWish.GO
         period_s = min(_BEAT_S, jobs.lease_ttl_s / _BEATS_A_LEASE)
         self._thread = Every("wherry-run-lease", period_s, self._beat)
@@ -72,6 +78,8 @@ class StepHold:
             raise StepCanceled
         if self._wish is RunWish.PAUSE or self._draining.is_set():
             raise StepPaused
+        if self._wish is RunWish.YIELD:
+            raise StepYielded
 
     def save(self, counts: ShardCounts | None = None, segment: str = "") -> None:
         """Save how far the step is, and what is in the store; a Redis that is away is waited for.
@@ -94,9 +102,16 @@ class StepHold:
 
     def _save(self, counts: ShardCounts | None, segment: str) -> None:
         call = save_step(
-            self.step, self._jobs.lease_ttl_s, self._jobs, counts=counts, segment=segment
+            self.step,
+            self._jobs.lease_ttl_s,
+            self._jobs,
+            counts=counts,
+            segment=segment,
+            waits_for=(told := self.waits_for),
         )
         found = self._queue.run(call)
+        if self.waits_for == told:
+            self.waits_for = None
         if self._wish is not None:  # what is lost stays so
             self._wish = found
 

@@ -9,15 +9,17 @@ from ..client.annotate.formats import format_of
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.remote import is_url
+from ..client.annotate.sources.url_overlap import refuse_url_overlap
 from ..client.annotate.sources.watched import refuse_unwatched
 from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
 from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
+from .earlier import origin_text
 from .fleet import RunClient
 from .hold import StepHold
 from .parts_out import head_of, refuse_unfollowed
-from .remote_place import refuse_taken, try_place
+from .remote_place import BESIDE, refuse_taken, try_place
 from .settings import RunSettings
 
 
@@ -32,6 +34,8 @@ def plan_run(
         asked.placing.look()  # before anything is computed
         _try_place(options.out)
     elif spec.out:
+        beside = [f"{spec.out}.{suffix}" for suffix in BESIDE]
+        refuse_url_overlap(spec.source, spec.out, beside, is_folder=asked.writer.is_folder)
         if not spec.overwrite:
             refuse_taken(spec.out)
         if is_url(spec.out):
@@ -51,6 +55,7 @@ def plan_run(
         source=asked.source.pinned,
         left_out=dict(asked.source.left_out),
         head=head_of(asked, folder) if spec.follow else "",
+        origin=origin_text(asked.origin),
     ), shards
 
 

@@ -21,6 +21,9 @@ _AT_ONCE = 8
 #: Small files that are put at once, and their bytes, at most.
 _SMALL, _SMALL_BYTES = 100, 32 * 1024 * 1024
 
+#: What comes to lie beside an output, by what follows its name.
+BESIDE = (ERRORS, REPORT, PAGE)
+
 
 def refuse_taken(out: str) -> None:
     """Raise InvalidRequest where an output, or what comes beside it, is there already.
@@ -29,7 +32,7 @@ def refuse_taken(out: str) -> None:
     """
     with _told(out):
         fs, folder, name = _opened(out)
-        for suffix in ("", *(f".{beside}" for beside in (ERRORS, REPORT, PAGE))):
+        for suffix in ("", *(f".{beside}" for beside in BESIDE)):
             if fs.exists(f"{folder}/{name}{suffix}"):
                 raise InvalidRequest(
                     f"{out}{suffix}: is there: move it, name another output, or let `overwrite` "

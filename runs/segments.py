@@ -14,6 +14,7 @@ from ..jobs.run_records import ShardCounts
 from ..jobs.stores import Store
 from ..protocol.errors import Unavailable
 from .device_meter import DeviceMeter
+from .earlier import EarlierAnswers
 from .hold import StepHold
 from .leftovers import Leftovers
 from .settings import RunSettings
@@ -23,6 +24,9 @@ _LOOK_S = 0.5
 
 #: Jobs that Redis is told to forget in one call, at most.
 _FORGET = 1000
+
+#: What stands in a segment's name before how many of its rows an earlier run had answered.
+_REUSED = "-r"
 
 
 class Segments:
@@ -44,6 +48,9 @@ class Segments:
         self._count = len(hold.step.segments)
         #: Rows that an earlier try at this shard had answered, and those that had failed.
         self._answered = self._failed = 0
+        #: Rows whose answers it had from earlier runs; and where such come from.
+        self._reused = 0
+        self.earlier: EarlierAnswers | None = None
         #: Jobs whose answers are in the ledger, and not known to be in the store.
         self._settled: list[str] = []
         self._looked_at = self._stored_at = time.monotonic()
@@ -53,7 +60,8 @@ class Segments:
         take_in(self._ledger, self._stored(), resume=True)
         self._taker.skip()
         count = self._ledger.database.execute
-        self._answered = int(count("SELECT count(*) FROM parts").fetchone()[0])
+        self._reused = sum(map(_reused, self._hold.step.segments))
+        self._answered = int(count("SELECT count(*) FROM parts").fetchone()[0]) - self._reused
         self._failed = int(count("SELECT count(*) FROM failures").fetchone()[0])
 
     def _stored(self) -> Iterator[bytes]:
@@ -90,8 +98,12 @@ class Segments:
         if not segment:
             return ""
         name = f"{self._count:06}-{self._hold.attempt}"
+        if self.earlier and self.earlier.unstored:
+            name += f"{_REUSED}{self.earlier.unstored}"
         self._store.put(shard_key(self._hold.step.run_id, self._number, "segment", name), segment)
         self._count += 1
+        if self.earlier:
+            self.earlier.stored()
         return name
 
     def forget(self) -> None:
@@ -101,14 +113,22 @@ class Segments:
                 self._leftovers.forget(self._settled[:_FORGET])
                 del self._settled[:_FORGET]
 
-    def counts(self, progress: Progress) -> ShardCounts:
+    def counts(self, progress: Progress, written: int = 0) -> ShardCounts:
         """How far the shard is, whichever tries it took."""
-        known = self._answered + self._failed
+        found = self.earlier.found if self.earlier else 0
+        answered = self._answered + progress.left_over
+        known = answered + self._failed + self._reused + found
         return ShardCounts(
             read=progress.read,
-            done=self._answered + progress.done,
+            done=answered + progress.done,
             failed=self._failed + progress.failed,
+            reused=self._reused + found,
             duplicates=max(0, progress.reused - known),
             in_flight=progress.in_flight,
             device_ms=self._meter.device_ms,
+            written=written,
         )
+
+
+def _reused(name: str) -> int:
+    return int(name.partition(_REUSED)[2] or 0)

@@ -45,6 +45,12 @@ class RunSettings(UrlSettings):
     run_segment_bytes: int = Field(
         default=8_388_608, ge=1, description="Bytes of answers that are put there earlier."
     )
+    run_steal_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Seconds that are to be gained by it, at least, where a run worker that has"
+        " nothing to do takes a shard over from one that is slower than others; 0 never.",
+    )
     health_file: str = Field(  # no Path: an empty one would be the working directory
         default="",
         description="File in which a run worker says how it does, for the probes of containers and"

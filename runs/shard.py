@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..client.annotate.formats import OutputLayout
@@ -28,6 +29,7 @@ from ..tasks.annotations.fits import text_field
 from ..tasks.annotations.formats import BY_NAME
 from .asked import asked_of, joins, options_of
 from .device_meter import DeviceMeter
+from .earlier import EarlierAnswers, EarlierRuns, beginnings_of
 from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
@@ -53,6 +55,7 @@ class ShardRun:
         jobs: JobsSettings,
         store: Store,
         settings: RunSettings,
+        earlier: EarlierRuns,
     ) -> None:
         shard = hold.step.shard
         assert shard is not None
@@ -60,6 +63,7 @@ class ShardRun:
         self._hold, self._client, self._queue, self._jobs = hold, client, queue, jobs
         self._store, self._settings = store, settings
         self._leftovers = Leftovers(hold.step, queue, jobs, store)
+        self._earlier = earlier
 
     def run(self, folder: Path, shards: int) -> None:
         """Answer every row, and put all that is known of them into the store.
@@ -86,7 +90,8 @@ class ShardRun:
                 see_all=spec.near_duplicates,
             )
             run = self._annotating(asked, ledger, segments, rows)
-            self._answer(run, segments)
+            with self._reusing(run, segments):
+                self._answer(run, segments)
             meter.look(run.progress.done, now=True)
             self._finish(asked, ledger, segments, run, rows)
 
@@ -107,7 +112,7 @@ class ShardRun:
             # An export may be one that writes it, whatever the run's own format.
             text_field=text_field(origin.task),
             priority=step.spec.priority,
-            job_prefix=f"{step.run_id}-{self._shard.number}-",
+            job_prefix=_job_prefix(step.run_id, self._shard),
             settled=segments.settle,
         )
 
@@ -117,6 +122,27 @@ class ShardRun:
             run_id = self._hold.step.run_id
             return asked.source.listed(lambda: shard_files(self._store, run_id, self._shard))
         return SourcePart(asked.source, Part.of(self._shard.part))
+
+    @contextmanager
+    def _reusing(self, run: AnnotateRun, segments: Segments) -> Iterator[None]:
+        """Let a shard find the answers that earlier runs have of its rows."""
+        step, plan, hold = self._hold.step, self._hold.step.plan, self._hold
+        assert plan is not None
+        index = self._earlier.index(step.run_id, plan, self._folder.parent, hold.check)
+        if index is None:
+            yield
+            return
+        answers = EarlierAnswers(run.ledger, self._earlier, index, self._folder / "earlier")
+
+        def look(keys: list[bytes]) -> None:
+            # Where no row is computed nobody else looks for a while.
+            hold.check()
+            segments.look(run.progress)
+            answers.look(keys)
+
+        run.earlier, segments.earlier = look, answers
+        with closing(answers):
+            yield
 
     def _answer(self, run: AnnotateRun, segments: Segments) -> None:
         self._hold.counts = lambda: segments.counts(run.progress)
@@ -145,6 +171,8 @@ class ShardRun:
     ) -> None:
         shard, step, name = self._shard, self._hold.step, self._hold.attempt
         sheet = Sheet(asked.origin, seen, shard.first)
+        # Who writes many rows comes on, too.
+        self._hold.counts = lambda: segments.counts(run.progress, written=sheet.rows)
         findings, piece = self._written(asked, ledger, sheet)
         self._refuse_other_rows(findings.rows)
         told = self._told(asked, ledger, findings, run, seen)
@@ -160,11 +188,12 @@ class ShardRun:
                 "rows": findings.rows,
                 "read": findings.rows,
                 "failed": findings.failed,
-                "done": findings.rows - findings.failed - counts.duplicates,
+                "done": findings.rows - findings.failed - counts.duplicates - counts.reused,
                 "in_flight": 0,
                 "warned": findings.warned,
                 "sheet": name,
                 "rows_blob": name,
+                "keys_blob": name,
                 "piece": piece,
                 "has_pictures": bool(seen.placed),
                 "told": " ".join(told),
@@ -243,6 +272,7 @@ class ShardRun:
         yield sheet_key(run_id, number, name), sheet.body
         yield sheet_key(run_id, number, name) + ".index", sheet.index
         yield shard_key(run_id, number, "rows", name), rows_of(ledger)
+        yield shard_key(run_id, number, "keys", name), beginnings_of(ledger)
 
     def _refuse_other_rows(self, rows: int) -> None:
         """Raise InvalidRequest where a table has other rows than it was cut for: all would move."""
@@ -252,3 +282,8 @@ class ShardRun:
                 f"the source has changed, or cannot be read to its end: {planned} rows were to"
                 f" follow row {self._shard.first}, and {rows} did"
             )
+
+
+def _job_prefix(run_id: str, shard: Shard) -> str:
+    again = f"{shard.retried}r-" if shard.retried else ""
+    return f"{run_id}-{shard.number}-{again}"

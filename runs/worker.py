@@ -21,6 +21,7 @@ from ..jobs.processes import LEASES, about, is_silent
 from ..jobs.proof import shown
 from ..jobs.run_follow import begin_following
 from ..jobs.run_records import RunError, RunExport, RunState, Step
+from ..jobs.run_stealing import yield_step
 from ..jobs.run_steps import (
     beat,
     end_run,
@@ -49,15 +50,17 @@ from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
+from .earlier import EarlierRuns, with_earlier
 from .fleet import RunClient
 from .follow import SourceLook, watched_of
-from .hold import StepCanceled, StepEnded, StepHold, StepLost
+from .hold import StepCanceled, StepEnded, StepHold, StepLost, StepYielded
 from .merge import Merge
 from .plan import plan_run
 from .quality import brief
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
+from .stealing import steal
 from .step_span import tracing
 from .work_folder import WorkFolder
 
@@ -98,6 +101,7 @@ class RunWorker:
         self._id = self._identity.id
         self._queue = open_blocking(jobs)
         self._store: Store = MeasuredStore(open_store(jobs))
+        self._earlier = EarlierRuns(self._queue, self._store, jobs)
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")
         self._removal = Outage(log, "forgotten runs are not removed")
@@ -207,6 +211,9 @@ class RunWorker:
             except (StepLost, StepCanceled) as end:
                 span.error_type = type(end).__name__
                 log.info("run %s: %s is left: %s", step.run_id, step.name, type(end).__name__)
+            except StepYielded:
+                log.info("run %s: %s is left to another run worker", step.run_id, step.name)
+                self._told(lambda: self._queue.run(yield_step(step, self._jobs)))
             except StepEnded:
                 self._release(step)
             except WherryError as error:
@@ -224,6 +231,7 @@ class RunWorker:
             check_out(step.spec, self._jobs)
             place = run_place(self._queue, self._store, self._jobs)
             plan, shards = plan_run(hold, client, self._settings, folder, place)
+            plan = with_earlier(plan, step.spec, self._queue, self._jobs)
             if step.spec.follow:
                 follow = RunFollow(since_ms=time.time_ns() // 1_000_000)
                 self._queue.run(begin_following(step, plan, follow, self._jobs))
@@ -234,9 +242,10 @@ class RunWorker:
         elif kind == "shard":
             found = self._queue.run(get_run(step.run_id, self._jobs))
             count = found.progress.shards_total if found else 1
-            ShardRun(hold, client, self._queue, self._jobs, self._store, self._settings).run(
-                folder, count
+            shard = ShardRun(
+                hold, client, self._queue, self._jobs, self._store, self._settings, self._earlier
             )
+            shard.run(folder, count)
         else:
             self._write(hold, client, folder, rest)
 
@@ -272,7 +281,7 @@ class RunWorker:
         is_away = isinstance(error, Unavailable) and error.retryable
         if is_away or isinstance(error, LedgerHeld):
             log.warning("run %s: %s waits: %s", step.run_id, step.name, error.message)
-            self._release(step, pause_s=_PAUSE_S)
+            self._release(step, pause_s=_PAUSE_S, waits_for=error.message)
             return
         if isinstance(error, Unauthorized):
             # A new key is known to every API after a second; one that was revoked stays unknown.
@@ -286,8 +295,10 @@ class RunWorker:
             call = end_run(step, RunState.FAILED, self._jobs, error=told)
         self._told(lambda: self._queue.run(call))
 
-    def _release(self, step: Step, *, pause_s: float = 0.0, fault: bool = False) -> None:
-        call = release_step(step, self._jobs, pause_s=pause_s, fault=fault)
+    def _release(
+        self, step: Step, *, pause_s: float = 0.0, fault: bool = False, waits_for: str = ""
+    ) -> None:
+        call = release_step(step, self._jobs, pause_s=pause_s, fault=fault, waits_for=waits_for)
         self._told(lambda: self._queue.run(call))
 
     def _told(self, tell: Callable[[], object]) -> None:
@@ -311,6 +322,8 @@ class RunWorker:
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
             waiting = self._queue.run(look(self._jobs))
+            if not (self._at_work or self._closed or self._draining.is_set()):
+                steal(self._queue, self._id, self._settings, self._jobs)
             self._consuming.look([_WAITING] if waiting and not self._closed else [])
 
     def _beat(self) -> None:

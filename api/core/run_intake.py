@@ -58,6 +58,7 @@ class RunAsked(FirstFault):
     images: str = Field(default="", max_length=20)
     media_prefix: str = Field(default="", max_length=4096)
     overwrite: bool = False
+    reuse: bool = True
     priority: int = Field(default=9, ge=1, le=9)
     shard_rows: int = Field(default=0, ge=0, le=10_000_000)
     sample: int = Field(default=0, ge=0, le=10_000_000)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...jobs.run_follow import finish_run
 from ...jobs.run_records import Run, RunExport, RunSpec
+from ...jobs.run_retry import retry_run
 from ...jobs.run_rows import Sheets
 from ...jobs.runs import (
     ask_export,
@@ -38,22 +39,26 @@ async def begin_run(service: Service, spec: RunSpec, *, closed: bool) -> bool:
         await service.submitter.outbound.check_webhook(spec.webhook)
     await check_compared(service, spec)
     await hold(service, spec.source, spec.id)
-    who, key = caller.get(), dict[str, str]()
-    if closed:
-        limits = who.limits
-        key = _key(
-            spec,
-            scopes=["submit", "read"],
-            weight=who.weight,
-            max_waiting=limits.max_waiting,
-            max_waiting_bytes=limits.max_waiting_bytes,
-            submits_per_s=limits.submits_per_s,
-        )
+    key = _run_key(spec) if closed else {}
     call = create_run(spec, service.jobs, trace=traces.current(), **key)
     try:
         return await service.queue.run(call)
     except Conflict as error:
         raise Conflict(error.message.replace(spec.id, shown_id(spec.id))) from None
+
+
+async def retry(service: Service, stored_id: str, *, closed: bool) -> Run:
+    """Let a run go on that failed, was canceled or expired. Raises Conflict for any other."""
+    spec = (await find_run(service, stored_id)).spec
+    await hold(service, spec.source, spec.id)
+    key = _run_key(spec) if closed else {}
+    try:
+        if not await service.queue.run(retry_run(spec, service.jobs, **key)):
+            run = await find_run(service, stored_id)
+            raise Conflict(f"run {stored_id!r} is {run.state}: there is nothing to retry")
+    except Conflict as error:
+        raise Conflict(error.message.replace(stored_id, shown_id(stored_id))) from None
+    return await find_run(service, stored_id)
 
 
 async def begin_export(
@@ -65,6 +70,19 @@ async def begin_export(
     """
     key = _key(spec, scopes=["read"]) if closed else {}
     return await service.queue.run(ask_export(spec.id, format_name, service.jobs, **key))
+
+
+def _run_key(spec: RunSpec) -> dict[str, str]:
+    """A key for a run's jobs: with the caller's weight and limits."""
+    who = caller.get()
+    return _key(
+        spec,
+        scopes=["submit", "read"],
+        weight=who.weight,
+        max_waiting=who.limits.max_waiting,
+        max_waiting_bytes=who.limits.max_waiting_bytes,
+        submits_per_s=who.limits.submits_per_s,
+    )
 
 
 def _key(spec: RunSpec, **fields: object) -> dict[str, str]:

@@ -74,8 +74,10 @@ def run_view(run: Run) -> dict[str, Any]:
         "warned": at.warned,
         "left_out": left_out(run),
         "notes": at.notes,
+        "waiting_for": _waiting_for(run),
         "output": _output_view(at.output),
         "exports": {name: export.state for name, export in at.exports.items()},
+        "reuse": spec.reuse,
         "sample": spec.sample,
         "held": run.state is RunState.HELD,
         "follow": following_view(run),
@@ -113,6 +115,15 @@ def _estimated_end_ms(run: Run, done: int) -> int | None:
     return int((time.time() + max(0, total - done) / rate) * 1000)
 
 
+def _waiting_for(run: Run) -> dict[str, Any] | None:
+    """What has kept a step from going on for longest; None where nothing does."""
+    if run.state not in _GOES_ON | {RunState.QUEUED} and not run.state.terminal:
+        return None  # it waits for a word
+    for wait in run.progress.waits[:1]:
+        return {"step": wait.step, "reason": wait.reason, "since": timestamp(int(wait.since))}
+    return None
+
+
 def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
     if output is None:
         return None
@@ -128,7 +139,7 @@ def _links(run_id: str, *, follows: bool) -> dict[str, str]:
     path = run_path(run_id)
     names: tuple[str, ...] = (
         *("events", "rows", "shards", "quality", "report", "pick", "compare", "output"),
-        *("pause", "resume", "cancel", "clone"),
+        *("pause", "resume", "cancel", "retry", "clone"),
     )
     names += ("finish",) if follows else ()
     return {"self": path} | {name: f"{path}/{name}" for name in names}

@@ -49,8 +49,10 @@ _RUN: dict[str, Any] = {
     "warned": 0,
     "left_out": {".txt": 1},
     "notes": [],
+    "waiting_for": None,
     "output": None,
     "exports": {},
+    "reuse": True,
     "sample": 0,
     "held": False,
     "follow": None,
@@ -118,6 +120,7 @@ LIST = route((200, "A page of runs.", content({"runs": [_RUN], "after": None})),
 VIEW = route((200, "The run.", content(_RUN)), bad=(400, 404, 503))
 COMMAND = route((200, "The run, as it is now.", content(_RUN)), bad=(404, 503))
 FINISH = route((200, "The run, as it is now.", content(_RUN)), bad=(400, 404, 503))
+RETRY = route((200, "The run, which goes on.", content(_RUN)), bad=(404, 409, 503))
 CLONE = route(
     (201, "The new run.", content(_RUN)),
     (200, "It was there already, by the same id or Idempotency-Key.", content(_RUN)),

@@ -38,7 +38,8 @@ async def get_output(request: Request) -> Response:
     """The output of a run that has succeeded: one file as it is, several as a zip.
 
     Of one that follows its source, what it has answered so far.
-    `?format=NAME` has the same answers in another format: 202 while a worker makes that.
+    `?format=NAME` has the same answers in another format: 202 while a worker makes that. So it has
+    those of a run that ended otherwise, once all its rows are answered.
     """
     service, run = Service.of(request), await known_run(request)
     wanted = request.query_params.get("format", "")
@@ -46,9 +47,14 @@ async def get_output(request: Request) -> Response:
         _check_format(run, wanted)
     if run.spec.follow and not wanted and run.state is not RunState.SUCCEEDED:
         return await _committed(service, run)
+    if run.is_answered and run.state is not RunState.SUCCEEDED and wanted:
+        return await _export(request, run, wanted)
     if run.state is not RunState.SUCCEEDED:
         if run.state.terminal:
-            raise NotFound(f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output")
+            instead = "; its rows are answered: ?format= makes one" if run.is_answered else ""
+            raise NotFound(
+                f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output{instead}"
+            )
         raise Conflict(f"run {shown_id(run.spec.id)!r} is {run.state}: its output is not there yet")
     if wanted and run.plan and wanted != run.plan.format:
         return await _export(request, run, wanted)

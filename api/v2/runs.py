@@ -19,6 +19,7 @@ from ..core.run_service import (
     finish_following,
     forget,
     list_runs,
+    retry,
 )
 from ..core.run_views import run_path, run_view, shard_view
 from ..core.service import Service
@@ -122,6 +123,14 @@ async def cancel_run(request: Request) -> Response:
 async def finish(request: Request) -> Response:
     """Have a run that follows its source take no more: it ends once all that came is answered."""
     run = await finish_following(Service.of(request), path_run_id(request))
+    return json_response(run_view(run))
+
+
+@router.post("/v2/runs/{run_id}/retry", **openapi_runs.RETRY)
+async def retry_run(request: Request) -> Response:
+    """Let a run that failed, was canceled or expired go on from what it has; 409 for any other."""
+    book: KeyBook = request.app.state.keys
+    run = await retry(Service.of(request), path_run_id(request), closed=book.closed)
     return json_response(run_view(run))
 
 

@@ -66,6 +66,8 @@ class Progress:
     failed: int = 0
     in_flight: int = 0
     retried: int = 0
+    #: Rows of jobs that an earlier try had sent, whose answers were read first.
+    left_over: int = 0
     #: Files of the source that are no rows, met so far.
     left_out: int = 0
     started_at: float = field(default_factory=time.monotonic)
@@ -110,6 +112,8 @@ class AnnotateRun:
     job_prefix: str = ""
     #: Takes the jobs whose answers the ledger has; None lets the server forget them at once.
     settled: Callable[[list[str]], None] | None = None
+    #: Told the keys of rows before they are looked up: the ledger may be given their answers then.
+    earlier: Callable[[list[bytes]], None] | None = None
     progress: Progress = field(default_factory=Progress)
     _packs: deque[Pack] = field(default_factory=deque)
     _again: deque[Pack] = field(default_factory=deque)
@@ -197,6 +201,8 @@ class AnnotateRun:
     ) -> Iterator[Packed]:
         """Give rows their places; what is to be sent of them."""
         keys = [packer.key(_content(row)) for _, row in rows]
+        if self.earlier:
+            self.earlier(keys)
         done, to_send = self.ledger.done(keys), list[tuple[bytes, SourceRow]]()
         for key, (position, row) in zip(keys, rows, strict=True):
             self._place(position, row, key)
@@ -296,7 +302,9 @@ class AnnotateRun:
             try:
                 response = self.client.result(job_id, plain=True)
                 assert isinstance(response, v2.InferenceResponse)
-                self._keep_answers(response, keys, errors_told(response.parameters))
+                errors = errors_told(response.parameters)
+                self._keep_answers(response, keys, errors)
+                self.progress.left_over += len(keys) - len(errors)
             except Unavailable:
                 raise
             except WherryError:

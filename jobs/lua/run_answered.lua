@@ -16,6 +16,7 @@ count_shard(id, record, more)
 for name, value in pairs(more) do record[name] = value end
 record.state = 'done'
 redis.call('HSET', KEYS[2], ARGV[3], cjson.encode(record))
+end_pace(id, ARGV[3], record, now_ms())
 add_counts(of(id, 'labels'), cjson.decode(ARGV[7]), MOST_LABELS)
 add_counts(of(id, 'scores'), cjson.decode(ARGV[8]), MOST_LABELS)
 add_counts(of(id, 'errors'), cjson.decode(ARGV[9]), MOST_LABELS)

@@ -1,10 +1,11 @@
 #!lua
--- run_export: ask for a finished run's answers in another format. Asking again changes nothing, but for one that failed.
+-- run_export: ask for the answers of an ended run, all of whose shards are done, in another format. Asking again changes nothing, but for one that failed.
 -- KEYS 1 run, 2 exports, 3 queue (Celery's), 4 api_keys
 -- ARGV 1 prefix, 2 id, 3 format, 4 token (what run workers call the API with; '' none), 5 key_id ('' none),
 --      6 key (the API key's record), 7 ticket
 -- Returns what is known of the export (JSON); false for a run that is unknown or has no answers to write.
-if redis.call('HGET', KEYS[1], 'state') ~= 'succeeded' then return false end
+local f = redis.call('HMGET', KEYS[1], 'state', 'shards_total', 'shards_done')
+if not ENDED[f[1]] or not f[2] or f[2] ~= f[3] then return false end
 local known = redis.call('HGET', KEYS[2], ARGV[3])
 if known and cjson.decode(known).state ~= 'failed' then return known end
 local making = cjson.encode({state = 'making'})

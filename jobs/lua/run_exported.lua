@@ -7,6 +7,7 @@ local step = 'export/' .. ARGV[3]
 if not owns(ARGV[2], step, ARGV[4]) then return 0 end
 let_go(ARGV[2], step)
 redis.call('HDEL', of(ARGV[2], 'faults'), step)
+note_wait(ARGV[2], step, '')
 end_export(ARGV[2], ARGV[3], ARGV[5])
 tell_run(ARGV[2])
 return 1

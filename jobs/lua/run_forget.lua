@@ -10,7 +10,8 @@ drop_steps(ARGV[2]) -- somebody may be making an export of it
 drop_key(ARGV[2])
 for i = 4, #KEYS do redis.call('ZREM', KEYS[i], ARGV[2]) end
 redis.call('ZREM', KEYS[2], ARGV[2])
-for _, part in ipairs({'shards', 'owners', 'attempts', 'faults', 'segments', 'labels', 'scores', 'errors', 'exports'}) do
+for _, part in ipairs({'shards', 'owners', 'attempts', 'faults', 'segments', 'labels', 'scores', 'errors', 'exports',
+  'paces', 'asked', 'left', 'waits'}) do
   redis.call('DEL', of(ARGV[2], part))
 end
 redis.call('DEL', KEYS[1])

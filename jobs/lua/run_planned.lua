@@ -6,6 +6,7 @@
 local id = ARGV[2]
 if not owns(id, 'plan', ARGV[3]) then return 0 end
 let_go(id, 'plan')
+note_wait(id, 'plan', '')
 redis.call('HSET', KEYS[1], 'plan', ARGV[4], 'rows_total', ARGV[5], 'shards_total', #ARGV - 6)
 local first_alone = redis.call('HGET', KEYS[1], 'sampling') == '1' and #ARGV > 7
 local state = redis.call('HGET', KEYS[1], 'state')

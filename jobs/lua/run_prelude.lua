@@ -22,7 +22,7 @@ local function offer(id, step)
 end
 -- Whether a step may run in a state.
 local function may(step, state)
-  if string.match(step, '^export/') then return state == 'succeeded' end
+  if string.match(step, '^export/') then return ENDED[state] end
   return WORKS[state]
 end
 -- A ticket for some run worker; those that wait lead to whatever there is to do.
@@ -37,7 +37,7 @@ local function drop_steps(id)
   for _, step in ipairs(redis.call('HKEYS', of(id, 'owners'))) do
     redis.call('ZREM', LEASES, lease_of(id, step))
   end
-  redis.call('DEL', of(id, 'owners'), of(id, 'ready'))
+  for _, part in ipairs({'owners', 'ready', 'paces', 'asked', 'left', 'waits'}) do redis.call('DEL', of(id, part)) end
   redis.call('ZREM', RUNS_READY, id)
 end
 -- What run workers call the API with is good for nothing any more.

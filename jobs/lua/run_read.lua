@@ -2,8 +2,8 @@
 -- run_read: runs as they stand, without what is secret of them.
 -- KEYS none
 -- ARGV 1 prefix, 2.. ids
--- Returns for each: its fields, labels, scores, errors, exports (flat pairs), and the steps that have
--- an owner; false for an unknown id.
+-- Returns for each: its fields, labels, scores, errors, exports (flat pairs), the steps that have an
+-- owner, and what steps wait for; false for an unknown id.
 local out = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
@@ -16,7 +16,7 @@ for i = 2, #ARGV do
     if f[16] ~= '' then f[16] = string.format('%.3f', f[16] * math.exp(-(now_ms() - f[17]) / 15000)) end
     out[#out + 1] = {f, redis.call('HGETALL', of(id, 'labels')), redis.call('HGETALL', of(id, 'scores')),
       redis.call('HGETALL', of(id, 'errors')), redis.call('HGETALL', of(id, 'exports')),
-      redis.call('HKEYS', of(id, 'owners'))}
+      redis.call('HKEYS', of(id, 'owners')), redis.call('HGETALL', of(id, 'waits'))}
   else
     out[#out + 1] = false
   end

@@ -20,12 +20,14 @@ local function lease(id, step)
   local f = redis.call('HMGET', run, 'spec', 'plan', 'token')
   local n = string.match(step, '^shard/(%d+)$')
   local record = n and redis.call('HGET', of(id, 'shards'), n) or ''
+  if n then begin_pace(id, n, cjson.decode(record), ms) end
   local segments = n and redis.call('HGET', of(id, 'segments'), n) or ''
   return {id, step, owner, f[1], f[2] or '', f[3] or '', record, segments, trace_of(run)}
 end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 100)) do
   local id, step = string.match(member, '^(%S+) (.*)$')
   local state = redis.call('HGET', key('run', id), 'state')
+  local is_others = is_for_others(id, step, ARGV[2], ms)
   local was_lost = redis.call('HEXISTS', of(id, 'owners'), step) == 1
   local faults = was_lost and redis.call('HINCRBY', of(id, 'faults'), step, 1) or 0
   if not state or ENDED[state] and not may(step, state) then
@@ -37,7 +39,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), '
   elseif not may(step, state) then -- paused meanwhile
     let_go(id, step)
     redis.call('ZADD', of(id, 'ready'), order(step), step)
-  else
+  elseif not is_others then
     return lease(id, step)
   end
 end

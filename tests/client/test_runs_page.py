@@ -34,6 +34,8 @@ def picture(shade: int) -> bytes:
 PAGE = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
 BLOCKS = re.findall(r"```(python|console)\n(.*?)```", PAGE, re.DOTALL)
 
+_AGAIN = ("--detach", "--no-reuse", "--sample", "2", "--json")
+
 APP = typer.Typer()
 annotate_command.register(APP)
 run_commands.register(APP)
@@ -110,6 +112,16 @@ def test_a_run_is_commanded_from_a_shell(here: Path) -> None:
     assert "no format that ends in .tsv" in called(
         "runs", "fetch", run[0], "--out", "a.tsv", code=2
     )
+    again = json.loads(called("annotate", "photos", "-m", "image-classification", *_AGAIN))
+    assert again["reuse"] is False
+    called("runs", "watch", again["id"])
+    called("runs", "cancel", again["id"])
+    called("runs", "retry", again["id"])
+    called("runs", "watch", again["id"])
+    called("runs", "resume", again["id"])
+    called("runs", "watch", again["id"])
+    assert json.loads(called("runs", "show", again["id"], "--json"))["rows"]["reused"] == 0
+    called("runs", "retry", again["id"], code=1)
     called("runs", "forget", run[0])
     called("runs", "show", run[0], code=1)
 
@@ -118,10 +130,10 @@ def test_what_only_a_detached_run_has_is_refused_without(here: Path) -> None:
     asked = ("annotate", "photos", "-m", "image-classification")
     for words in (("--sample", "3"), ("--upload",), ("--name", "x"), ("--follow",), ()):
         called(*asked, *words, code=2)
-    for word in ("--dry-run", "--no-reuse", "--no-report"):
+    for word in ("--dry-run", "--no-report"):
         assert word in called(*asked, "--detach", word, code=2)
-    with Client() as client, pytest.raises(UsageError, match="reuse"):
-        client.annotate("photos", model="image-classification", detach=True, reuse=False)
+    with Client() as client, pytest.raises(UsageError, match="report"):
+        client.annotate("photos", model="image-classification", detach=True, report=False)
     called(*asked, "--detach", "--out", "x.nothing", "--format", "yolo-pose", code=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import random
 import statistics
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from wherry.protocol import codec
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
 from ..support.models import model
+from ..support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +39,9 @@ MODELS = model("slow", "image-classification", max_batch_size=32, delay_s=BATCH_
 def make_stack(tmp_path: Path) -> Callable[..., Stack]:
     models = tmp_path / "models.toml"
     models.write_text(MODELS)
-    return lambda **env: Stack(models=models, data_dir=tmp_path, flower=False, env=env)
+    return lambda run_workers=0, **env: Stack(
+        models=models, data_dir=tmp_path, flower=False, run_workers=run_workers, env=env
+    )
 
 
 async def fill(settings: JobsSettings, count: int) -> None:
@@ -101,6 +106,46 @@ def test_a_single_job_starts_within_two_batch_times_of_a_bulk_run(
     assert max(claimed_before) <= 1, "it is the next to be claimed, but for one that is on its way"
     assert statistics.median(ended_before) <= 2, "that which ran, and one that was ready to run"
     assert max(ended_before) <= 3
+
+
+def test_a_single_job_starts_within_two_batch_times_of_a_run_on_several_workers(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    """Each run worker has its jobs in flight; all of them are in the bulk lane."""
+    table = tmp_path / "rows.csv"
+    image = base64.b64encode(b"row").decode()
+    rows = [f'"data:image/png;base64,{image}",{n}\n' for n in range(8000)]
+    table.write_text("image,n\n" + "".join(rows))
+    # Their answers are stored late, so that jobs are known for as long as this takes.
+    kept = {"WHERRY_RUN_SEGMENT_S": "600", "WHERRY_LEASE_TTL_S": "30"}
+    with make_stack(3, **kept) as stack, Client(stack.url) as client:
+        asked = {"source": str(table), "model": "slow", "shard_rows": 2000}
+        run_id = client.post("/v2/runs", asked)["id"]
+        until(lambda: client.get(f"/v2/runs/{run_id}"), lambda run: run["shards"]["running"] == 3)
+        until(lambda: client.get("/v2/queues")["totals"]["succeeded"])
+        seeded, singles = random.Random(7), []
+        for number in range(6):
+            time.sleep(seeded.uniform(0, 2 * BATCH_S))
+            job = client.submit("slow", ImageClassificationInput(images=[b"one %d" % number]))
+            singles.append(times_of(client.get(f"/v2/jobs/{job.id}?wait=20")))
+        assert client.get(f"/v2/runs/{run_id}")["state"] == "running", "all the time"
+        found = client.get("/v2/jobs?limit=1000")["jobs"]
+        client.post(f"/v2/runs/{run_id}/cancel", {})
+    bulk = {times_of(job) for job in found if job["id"].startswith("run_") and job["finished_at"]}
+    claimed_before = [sum(c < at < s for _, at, _ in bulk) for c, s, _ in singles]
+    ended_before = [sum(c < at < f for _, _, at in bulk) for c, _, f in singles]
+    assert bulk
+    assert max(claimed_before) <= 1
+    assert statistics.median(ended_before) <= 2
+    assert max(ended_before) <= 3
+
+
+def times_of(job: dict[str, Any]) -> tuple[int, int, int]:
+    """When it was made, begun and ended, in ms."""
+    created, started, finished = (
+        ms(job[f"{what}_at"]) for what in ("created", "started", "finished")
+    )
+    return created, started, finished
 
 
 def ms(timestamp: str) -> int:

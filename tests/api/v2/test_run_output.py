@@ -10,8 +10,8 @@ import zipfile
 import pytest
 
 from wherry.jobs import run_blobs
-from wherry.jobs.run_records import RunError, RunExport
-from wherry.jobs.run_steps import finish_export
+from wherry.jobs.run_records import RunError, RunExport, RunState
+from wherry.jobs.run_steps import end_run, finish_export
 
 from .run_books import answered
 
@@ -102,3 +102,20 @@ def test_a_run_without_an_output_says_so(http, runs):
     answer = http.get("/v2/runs/r/output")
     assert answer.status_code == 404
     assert "canceled" in answer.json()["error"]
+
+
+def test_a_run_that_ended_otherwise_is_exported_once_all_is_answered(http, runs):
+    http.post("/v2/runs", json={**ASKED, "id": "r"})
+    runs.plan(1)
+    runs.shard([answered(0, ("cat", 1.0))])
+    step = runs.step("merge")
+    error = RunError(error_type="invalid_request", message="the disk is full")
+    assert runs.queue.run(end_run(step, RunState.FAILED, runs.jobs, error=error))
+    answer = http.get("/v2/runs/r/output")
+    assert answer.status_code == 404
+    assert "?format=" in answer.json()["error"]
+    for name in ("jsonl", "csv"):
+        assert http.get("/v2/runs/r/output", params={"format": name}).status_code == 202
+        runs.export({f"annotations.{name}": name.encode()})
+        assert http.get("/v2/runs/r/output", params={"format": name}).content == name.encode()
+    assert http.get("/v2/runs/r").json()["state"] == "failed"

@@ -8,7 +8,7 @@ import pytest
 
 from wherry.api.core.run_changes import RunWatch
 from wherry.jobs.access_keys import all_keys
-from wherry.jobs.run_steps import take_step
+from wherry.jobs.run_steps import release_step, take_step
 
 from ...support.waiting import until
 from .run_books import answered
@@ -78,7 +78,7 @@ def test_the_same_id_is_the_same_run(http, runs):
         ({"sampel": 5}, 400, "sampel: there is no such field; did you mean 'sample'?"),
         ({"inputs": {"text": "x"}}, 400, "inputs.text"),
         ({"sample": -1}, 400, "sample"),
-        ({"reuse": False}, 400, "reuse"),
+        ({"reuse": "perhaps"}, 400, "reuse"),
         ({"priority": 0}, 400, "priority"),
         ({"max_device_seconds": 0}, 400, "max_device_seconds"),
         ({"id": "a/b"}, 400, "id"),
@@ -140,6 +140,43 @@ def test_a_run_is_paused_let_go_on_and_canceled(http, runs):
     assert runs.save(step) == "cancel"
     assert http.post("/v2/runs/r/resume").json()["state"] == "canceled"
     assert http.post("/v2/runs/none/pause").status_code == 404
+
+
+def test_a_run_that_ended_otherwise_is_retried(http, runs):
+    begun(http, id="r", out="/data/out.csv")
+    runs.plan(2, 2)
+    runs.shard([answered(0), answered(1)])
+    refused = http.post("/v2/runs/r/retry")
+    assert (refused.status_code, refused.json()["error_type"]) == (409, "conflict")
+    http.post("/v2/runs/r/cancel")
+    assert (
+        http.post("/v2/runs", json={**ASKED, "id": "o", "out": "/data/out.csv"}).status_code == 201
+    )
+    assert "another run writes" in http.post("/v2/runs/r/retry").json()["error"]
+    http.post("/v2/runs/o/cancel")
+    run = http.post("/v2/runs/r/retry").json()
+    assert (run["state"], run["error"], run["ended_at"]) == ("running", None, None)
+    assert (run["shards"]["done"], run["rows"]["answered"]) == (1, 2)
+    runs.shard([answered(2), answered(3)])
+    runs.merge({"out.csv": b"x"})
+    assert http.get("/v2/runs/r").json()["state"] == "succeeded"
+    assert http.post("/v2/runs/r/retry").status_code == 409
+    assert http.post("/v2/runs/none/retry").status_code == 404
+
+
+def test_what_a_run_waits_for_is_in_its_document(http, runs):
+    begun(http, id="r")
+    step = runs.step("plan")
+    call = release_step(step, runs.jobs, waits_for="s3://away: no answer")
+    assert runs.queue.run(call)
+    waits = http.get("/v2/runs/r").json()["waiting_for"]
+    assert (waits["step"], waits["reason"]) == ("plan", "s3://away: no answer")
+    assert waits["since"].endswith("Z")
+    http.post("/v2/runs/r/pause")
+    assert http.get("/v2/runs/r").json()["waiting_for"] is None, "it waits for a word"
+    http.post("/v2/runs/r/resume")
+    runs.plan(1)
+    assert http.get("/v2/runs/r").json()["waiting_for"] is None
 
 
 def test_only_an_ended_run_is_forgotten(http, runs):
@@ -208,7 +245,7 @@ def test_a_tenant_sees_its_own_runs(tenants, keyed_runs):
     assert acme.get("/v2/runs/mine").status_code == 200
     for path in ("", "/shards", "/rows", "/output", "/events", "/compare?with=r"):
         assert beta.get(f"/v2/runs/mine{path}").status_code == 404, path
-    for word in ("pause", "resume", "cancel", "clone"):
+    for word in ("pause", "resume", "cancel", "retry", "clone"):
         assert beta.post(f"/v2/runs/mine/{word}").status_code == 404, word
     assert beta.delete("/v2/runs/mine").status_code == 404
     assert beta.get("/v2/runs", params={"after": "mine"}).status_code == 400
@@ -235,6 +272,11 @@ def test_a_run_has_a_key_of_its_own_that_ends_with_it(tenants, keyed_runs):
     assert step.token.startswith(f"wherry_{made}_")
     shown = tenants["acme"].get("/v2/runs/r").text + tenants["admin"].get("/v2/runs").text
     assert step.token not in shown
+    tenants["acme"].post("/v2/runs/r/cancel")
+    assert set(queue.run(all_keys(jobs))) == before
+    tenants["acme"].post("/v2/runs/r/retry")
+    [again] = set(queue.run(all_keys(jobs))) - before
+    assert queue.run(take_step("tester", 60, jobs)).token.startswith(f"wherry_{again}_")
     tenants["acme"].post("/v2/runs/r/cancel")
     assert set(queue.run(all_keys(jobs))) == before
 

@@ -1,0 +1,61 @@
+"""Runs that ended without an output, and are let go on from what they have."""
+
+from __future__ import annotations
+
+from ..protocol.errors import Conflict
+from .call import Call, call_script
+from .keys import Keys
+from .run_records import RunSpec
+from .runs import FAMILY, run_ticket
+from .settings import JobsSettings
+
+
+def retry_run(
+    spec: RunSpec,
+    settings: JobsSettings,
+    *,
+    token: str = "",
+    key_id: str = "",
+    key_text: str = "",
+) -> Call[bool]:
+    """Let a run go on that failed, was canceled or expired; False for any other.
+
+    A key is as for `create_run`. Its deadline counts from now. Raises Conflict while an export of
+    it is made, where it is past its limits, and while another run writes to its `out`.
+    """
+    keys, deadline_s = Keys(settings.key_prefix), spec.deadline_s
+
+    def parse(reply: int) -> bool:
+        if reply < 0:
+            raise Conflict(f"run {spec.id!r} {_WHY[reply]}")
+        return reply == 1
+
+    return call_script(
+        "run_retry",
+        settings,
+        keys={
+            "run": keys.run(spec.id),
+            "api_keys": keys.api_keys,
+            "queue": FAMILY,
+            "outs": keys.run_outs,
+            "expiring": keys.expiring("run"),
+            "live": keys.runs_live,
+            "deadlines": keys.run_deadlines,
+        },
+        args={
+            "id": spec.id,
+            "token": token,
+            "key_id": key_id,
+            "key": key_text,
+            "deadline_ms": "" if deadline_s is None else int(deadline_s * 1000),
+            "ticket": run_ticket(),
+        },
+        parse=parse,
+    )
+
+
+_WHY = {
+    -1: "is being exported: wait for that, then retry it",
+    -2: "is past max_errors or max_device_seconds: clone it with others; answered rows are reused",
+    -3: "writes to an out to which another run writes that has not ended: wait for its end",
+}
