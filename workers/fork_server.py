@@ -7,6 +7,7 @@ starter's child, not this process's: it lives on without it, and the starter hea
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -26,6 +27,10 @@ from .threads import EXIT_UNUSABLE
 
 #: What every worker imports, whatever its models. Not the app: it reads settings as it is imported.
 _ALWAYS = ("celery.apps.worker", "celery.concurrency.thread", f"{__package__}.worker")
+
+#: What keeps libraries from running a thread from their import on: the allocator of pyarrow, which
+#: pandas brings, and ONNX Runtime 1.31's telemetry.
+_NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "ORT_DISABLE_TELEMETRY": "1"}
 
 _PR_SET_PDEATHSIG = 1
 
@@ -73,6 +78,8 @@ def main(modules: Sequence[str]) -> NoReturn:
 
 def _import(modules: Sequence[str]) -> None:
     """Import for all; what is there then, no worker's garbage collector looks at or writes to."""
+    for name, value in _NO_THREADS.items():
+        os.environ.setdefault(name, value)
     gc.disable()
     for module in (*_ALWAYS, *modules):
         try:
@@ -135,10 +142,20 @@ def _see_no_threads() -> None:
     which nobody would ever open in the worker. Numpy's end before a fork, by numpy's own doing.
     """
     deadline = time.monotonic() + _THREADS_END_S
-    while sum(1 for _ in Path("/proc/self/task").iterdir()) > 1:
+    while names := _other_threads():
         if time.monotonic() > deadline:
-            raise CannotForkError("a library that it imported runs threads")
+            raise CannotForkError(f"a library that it imported runs threads ({', '.join(names)})")
         time.sleep(0.001)
+
+
+def _other_threads() -> list[str]:
+    """The system's names of all threads but this one."""
+    names = []
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if int(thread.name) != os.getpid():
+                names.append((thread / "comm").read_text().strip())
+    return names
 
 
 def _become(request: WorkerRequest, starter: int) -> None:

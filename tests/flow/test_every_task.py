@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -26,11 +27,12 @@ pytestmark = pytest.mark.timeout(360)
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of `wherry up --sample-models`: every family's worker runs."""
     folder = tmp_path_factory.mktemp("samples")
-    models = write_samples(folder / "samples")
+    models = write_samples(Path(__file__).parents[2] / ".wherry" / "samples")  # built once
     with (
         Stack(models=models, data_dir=folder, flower=False) as stack,
         Client(stack.url) as client,
     ):
+        assert stack.fork_server is None or stack.fork_server.pid, "what it imported can be forked"
         yield client
 
 

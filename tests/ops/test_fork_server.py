@@ -98,6 +98,17 @@ def test_a_fork_is_as_a_process_of_its_own(serve: Callable[..., ForkServer], tol
     assert other.wait() == 0
 
 
+@pytest.mark.parametrize("module", ["numpy", "scipy.linalg", "cv2", "onnxruntime", "pandas"])
+def test_what_backends_import_leaves_no_thread(
+    module: str, serve: Callable[..., ForkServer], told: Told
+) -> None:
+    pytest.importorskip(module, reason="an extra brings it")
+    server = serve(f"import {module}")
+    assert run(server, told, "--version").returncode == 0
+    assert not [line for line in told if "start without it" in line]
+    assert server.pid is not None
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
@@ -105,7 +116,7 @@ def test_a_fork_is_as_a_process_of_its_own(serve: Callable[..., ForkServer], tol
         (
             "import threading, time; threading.Thread(target=time.sleep, args=[60], daemon=True)"
             ".start()",
-            "a library that it imported runs threads",
+            "a library that it imported runs threads (python)",
         ),
     ],
 )

@@ -78,7 +78,7 @@ def drive() -> Callable[..., list[dict[str, Any]]]:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with a small real model for every task, each named after its task."""
     folder = tmp_path_factory.mktemp("stack")
-    models = write_samples(folder / "samples")
+    models = write_samples(Path(__file__).parents[2] / ".wherry" / "samples")  # built once
     with Stack(models=models, data_dir=folder, flower=False, grpc_port=0) as stack:
         yield stack
 
