@@ -164,6 +164,7 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()  # api/server.py has begun without
 
 
 def _heed_sighup(live: LiveModels) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import gc
 import importlib
 import os
 import shutil
@@ -98,6 +99,7 @@ def _share_metrics() -> None:
 
 def main() -> None:
     """Run uvicorn's command line."""
+    gc.disable()  # until the app stands, which freezes what is there: nothing of it is garbage
     uvicorn: Any = importlib.import_module(
         "uvicorn.main"
     )  # the package has a function of that name

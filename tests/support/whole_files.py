@@ -39,6 +39,7 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
     Whoever is given one has nothing to run, reports nothing, is given nothing more: no end.
     """
 
+    workqueue: OrderedDict[str, dict[str, bool]]  # tests by file, and whether they are done
     _is_mixed = False
 
     def _assign_work_unit(self, node: WorkerController) -> None:
