@@ -63,8 +63,8 @@ def told(ledger: Ledger) -> list[Any]:
 def ledgers(tmp_path: Path) -> Any:
     made: list[Ledger] = []
 
-    def make() -> Ledger:
-        made.append(Ledger(tmp_path / f"ledger-{len(made)}"))
+    def make(*, scratch: bool = False) -> Ledger:
+        made.append(Ledger(tmp_path / f"ledger-{len(made)}", scratch=scratch))
         made[-1].begin(reuse=True)
         return made[-1]
 
@@ -207,5 +207,25 @@ def test_pieces_of_an_output_are_the_output(ledgers: Any, tmp_path: Path, name: 
     assert joined(found) == expected
 
 
-def _noted(seen: list[LedgerRow], row: LedgerRow, _: object) -> None:
+def _noted(seen: list[LedgerRow], row: LedgerRow, *_: object) -> None:
     seen.append(row)
+
+
+def test_pieces_of_a_scratch_ledger_are_those_of_a_lasting_one(ledgers: Any) -> None:
+    """Texts of equal rows are there more than once, and taken in once."""
+    found = []
+    for one in (ledgers(), ledgers(scratch=True)):
+        taker = SegmentTaker(one)
+        fill(one, 0, 30)
+        for number in (0, 0, 1):
+            one.keep_text(key(number), f"text {number}")
+        pieces = [taker.segment()]
+        fill(one, 30, 5)
+        pieces += [taker.segment(), rows_of(one), sampled_of(one)]
+        assert taker.segment() == b""
+        other = ledgers()
+        take_in(other, pieces[:2])
+        assert take_in_rows(other, pieces[2], 0, 24) == 35
+        found.append((told(one), told(other)))
+    assert found[0] == found[1]
+    assert found[0][0] == found[0][1]
