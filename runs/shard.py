@@ -66,7 +66,10 @@ class ShardRun:
         self._folder = folder
         place = run_place(self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
-        with Ledger(folder / "ledger") as ledger:
+        with (
+            Ledger(folder / "ledger", scratch=True) as ledger,
+            SheetRows(ledger, asked.origin.task, shards, folder) as rows,
+        ):
             ledger.begin(reuse=True)
             self._served = Served(self._queue, self._jobs, spec.model, asked.origin.version)
             meter = DeviceMeter(self._served, self._shard.device_ms)
@@ -74,7 +77,6 @@ class ShardRun:
                 self._hold, ledger, self._store, self._leftovers, self._settings, meter
             )
             segments.resume()
-            rows = SheetRows(ledger, asked.origin.task, shards)
             run = self._annotating(asked, ledger, segments, rows)
             self._answer(run, segments)
             meter.look(run.progress.done, now=True)
