@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
-from ..jobs import AsyncQueue, JobsSettings
+from ..jobs import AsyncQueue, JobsSettings, collector
 from ..jobs.async_queue import Replicas
 from ..jobs.fleet_queue import on_each, open_async
 from ..jobs.measured_store import MeasuredStore
@@ -159,14 +158,6 @@ async def _check_apart(queue: AsyncQueue, jobs: JobsSettings) -> None:
         )
 
 
-def _calm_collector() -> None:
-    """Look for garbage cycles less often: requests make none, and looking costs a twentieth."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    gc.enable()  # api/server.py has begun without
-
-
 def _heed_sighup(live: LiveModels) -> None:
     """Have the fleet read models.toml again at a SIGHUP, which would end the process."""
     if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
@@ -300,7 +291,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
                 deliverer.start()
         try:
             async with _grpc(app.state.service, keys):
-                _calm_collector()
+                collector.calm()
                 _heed_sighup(live)
                 yield
         finally:  # be it that it could not listen

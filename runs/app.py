@@ -9,7 +9,7 @@ from celery import signals
 from celery.exceptions import ImproperlyConfigured
 
 from .. import __version__
-from ..jobs import redis_url
+from ..jobs import collector, redis_url
 from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import RUN_TASK
 from ..protocol.errors import Unavailable, WherryError
@@ -60,6 +60,7 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
             consumer=lambda: instance.consumer,
         )
         worker.start()
+        collector.calm()
         _worker = worker
     except (ImproperlyConfigured, ValueError, OSError) as error:
         log.critical("this run worker cannot start: %s", error)

@@ -74,7 +74,17 @@ class ShardRun:
         self._folder, self._began_at = folder, time.monotonic()
         place = run_place(self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
-        with Ledger(folder / "ledger") as ledger:
+        with (
+            Ledger(folder / "ledger", scratch=True) as ledger,
+            SheetRows(
+                ledger,
+                asked.origin.task,
+                shards,
+                folder,
+                self._shard.first,
+                see_all=spec.near_duplicates,
+            ) as rows,
+        ):
             ledger.begin(reuse=True)
             self._served = Served(self._queue, self._jobs, spec.model, asked.origin.version)
             meter = DeviceMeter(self._served, self._shard.device_ms)
@@ -82,13 +92,6 @@ class ShardRun:
                 self._hold, ledger, self._store, self._leftovers, self._settings, meter
             )
             segments.resume()
-            rows = SheetRows(
-                ledger,
-                asked.origin.task,
-                shards,
-                self._shard.first,
-                see_all=spec.near_duplicates,
-            )
             run = self._annotating(asked, ledger, segments, rows)
             with self._reusing(run, segments):
                 self._answer(run, segments)

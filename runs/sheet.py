@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import math
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic_core import to_json
 
 from ..client.annotate.formats.text import clean
 from ..client.annotate.ledger import Ledger, LedgerRow
-from ..client.annotate.output import Findings, annotation_of, labelled
+from ..client.annotate.output import Findings, Found, labelled
 from ..client.annotate.packing import image_of
 from ..client.annotate.report import Sampler
 from ..client.annotate.report.thumbnails import look_at, thumbnail
@@ -19,8 +20,10 @@ from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
 from ..protocol import codec, v2
 from ..protocol.errors import WherryError
+from ..tasks.annotations.fits import lists_guesses
 from ..tasks.annotations.near_duplicates import SeenPictures
 from ..tasks.base import Task
+from ..tasks.plain_items import form_of
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.
 _BLOCK, _BLOCK_LABELS, _ROW_LABELS = 200, 50, 50
@@ -34,30 +37,65 @@ _TEXT, _ANSWER = 500, 256 * 1024
 #: How hard blocks are packed: they are written once, and read by few.
 _LEVEL = 3
 
+#: What is said of each row: members of JSON.
+_HEAD = b'"index":%d,"id":%b,"path":%b,"size":%b,"frame":%b,"text":%b,"picture":%b'
+_ANSWERED = b'"state":"answered","error":null,"warning":%b,"labels":%b,"score":%b,"answer":%b'
+_NO_TEXT = b'""'
+
 
 class SheetRows:
-    """Sees rows while they are read, as the report's sampler does, and keeps what a sheet shows."""
+    """Sees rows while they are read, as the report's sampler does, and keeps what a sheet shows.
+
+    Texts are kept in a file of `folder`: there may be as many as rows. Use it in a `with` block.
+    """
 
     def __init__(
-        self, ledger: Ledger, task: Task, shards: int, first: int = 0, *, see_all: bool = False
+        self,
+        ledger: Ledger,
+        task: Task,
+        shards: int,
+        folder: Path,
+        first: int = 0,
+        *,
+        see_all: bool = False,
     ) -> None:
         self._sampler, self._task = Sampler(ledger, task), task
         self._room, self._first = _PICTURE_BYTES // max(1, shards), first
         #: Place of a row -> where its picture is among all of them.
         self.placed: dict[int, tuple[int, int]] = {}
         self.pictures = bytearray()
-        self.texts: dict[int, str] = {}
         #: What is seen in each picture that was decoded: all of them, or those that are kept.
         self.seen, self._see_all = SeenPictures(), see_all
         self._field = next((s.field for s in task.inputs if s.content == "text"), "")
+        self._has_images = any(spec.content == "image" for spec in task.inputs)
+        #: A line of JSON a row; empty where a row has no text.
+        self._texts = (folder / "texts").open("w+b")
+        self._lines = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._texts.close()
 
     def offer(self, position: int, row: SourceRow, key: bytes) -> None:
         """See a row."""
         self._sampler.offer(position, row, key)
         text = row.values.get(self._field) if self._field else None
         if isinstance(text, str):
-            self.texts[position] = clean(text[:_TEXT])
-        self._keep_picture(position, row, key)
+            told = to_json(clean(text[:_TEXT]))
+            self._texts.write(b"%s%s\n" % (b"\n" * (position - self._lines), told))
+            self._lines = position + 1
+        if self._has_images:
+            self._keep_picture(position, row, key)
+
+    def texts(self) -> Iterator[bytes]:
+        """Each row's text as JSON, in the rows' order."""
+        self._texts.seek(0)
+        for line in self._texts:
+            yield line[:-1] or _NO_TEXT
+        while True:
+            yield _NO_TEXT
 
     def _keep_picture(self, position: int, row: SourceRow, key: bytes) -> None:
         if len(self.placed) >= _PICTURES or len(self.pictures) >= self._room:
@@ -85,6 +123,8 @@ class Sheet:
         """`first` is the place of the shard's first row in the source."""
         self._origin, self._rows, self._first = origin, rows, first
         self.rows = 0
+        self._texts = rows.texts()
+        self._form = form_of(origin.task.output)
         self._is_plain = not any(spec.is_file for spec in origin.task.outputs)
         self._body, self._index = bytearray(), list[dict[str, Any]]()
         self._lines: list[bytes] = []
@@ -92,7 +132,7 @@ class Sheet:
 
     def _begin_block(self) -> None:
         self._lines.clear()
-        self._failed, self._labels = 0, Counter[str]()
+        self._failed, self._labels = 0, list[str]()
         self._scores: list[float] = []
 
     @property
@@ -108,81 +148,92 @@ class Sheet:
 
     def add_all(self, ledger: Ledger) -> Findings:
         """Add every row of the shard; answers what was found in them."""
-        findings, answers = Findings(first=self._first), StoredAnswers(ledger, self._origin.task)
-        for local in ledger.placed():
-            placed = local._replace(position=local.position + self._first)
+        task = self._origin.task
+        findings = Findings(first=self._first, guesses=lists_guesses(task.output))
+        answers = StoredAnswers(ledger, task)
+        for placed in ledger.placed(self._first, texts=False):
             findings.rows += 1
             if placed.answer is None:
                 findings.add_failure(placed)
                 self.add(placed, None)
             else:
-                annotation = annotation_of(placed, answers.read(placed.answer))
-                findings.add(placed.id, annotation.output)
-                self.add(placed, annotation)
+                annotation = answers.annotation(placed, placed.answer)
+                found = labelled(annotation, self._origin.task)
+                findings.add(annotation, found)
+                self.add(placed, annotation, found)
         return findings
 
-    def add(self, placed: LedgerRow, annotation: Annotation | None) -> None:
-        """Add a row, in its place in the source."""
+    def add(
+        self, placed: LedgerRow, annotation: Annotation | None, found: Found | None = None
+    ) -> None:
+        """Add a row, in its place in the source, with what its answer lists."""
         self.rows += 1
-        line = self._head(placed)
-        if annotation is None:
+        if annotation is None or found is None:
             self._failed += 1
             error = {"error_type": placed.error_type, "message": placed.error}
-            line |= {"state": "failed", "error": error, "warning": "", "labels": [], "score": None}
-            answer = b"null"
-        else:
-            every = list(labelled(annotation.output))
-            found = [(label, score) for label, score in every if label]
-            scores = [score for _, score in every if not math.isnan(score)]
-            top = max(scores, default=None)
-            self._labels.update(clean(label) for label, _ in found)
-            if top is not None:
-                self._scores.append(top)
-            labels = [
-                {"label": clean(label), "score": None if math.isnan(score) else score}
-                for label, score in found[:_ROW_LABELS]
-            ]
-            warning = annotation.output.warning or ""
-            line |= {
-                "state": "answered",
-                "error": None,
-                "warning": warning,
-                "labels": labels,
-                "score": top,
+            told: dict[str, Any] = {
+                "state": "failed",
+                "error": error,
+                "warning": "",
+                "labels": [],
+                "score": None,
             }
-            answer = self._answer(annotation)
-        text = to_json(line, inf_nan_mode="null")
-        self._lines.append(b'%s,"answer":%s}' % (text[:-1], answer))
+            rest = b"%s%s" % (to_json(told)[1:-1], b',"answer":null')
+        else:
+            rest = self._answered(annotation, found)
+        self._lines.append(b"{%s,%s}" % (self._head(placed), rest))
         if len(self._lines) == _BLOCK:
             self._end_block()
 
-    def _head(self, placed: LedgerRow) -> dict[str, Any]:
-        frame = placed.frame
-        told = None
-        if frame:
-            told = {
-                "file": frame.file,
-                "number": frame.number,
-                "time_s": frame.time_s,
-                "page": frame.page,
-            }
-        return {
-            "index": placed.position,
-            "id": placed.id,
-            "path": placed.path,
-            "size": placed.size,
-            "frame": told,
-            "text": self._rows.texts.get(placed.position - self._first, ""),
-            "picture": self._rows.placed.get(placed.position - self._first),
+    def _answered(self, annotation: Annotation, found: Found) -> bytes:
+        """What is said of an answer, as members of JSON."""
+        labels = list(filter(None, found.labels))
+        top = max((score for score in found.scores if score == score), default=None)  # no NaN
+        self._labels += labels
+        if top is not None:
+            self._scores.append(top)
+        named = zip(found.labels, found.scores, strict=True)
+        told = [{"label": clean(label), "score": score} for label, score in named if label]
+        return _ANSWERED % (
+            to_json(annotation.warning),
+            to_json(told[:_ROW_LABELS], inf_nan_mode="null"),
+            to_json(top, inf_nan_mode="null"),
+            self._answer(annotation),
+        )
+
+    def _head(self, placed: LedgerRow) -> bytes:
+        """What is said of a row whatever came of it, as members of JSON."""
+        frame, picture = placed.frame, self._rows.placed.get(placed.position - self._first)
+        told = frame and {
+            "file": frame.file,
+            "number": frame.number,
+            "time_s": frame.time_s,
+            "page": frame.page,
         }
+        return _HEAD % (
+            placed.position,
+            to_json(placed.id),
+            to_json(placed.path),
+            to_json(placed.size) if placed.size else b"null",
+            to_json(told, inf_nan_mode="null") if told else b"null",
+            next(self._texts),
+            to_json(picture) if picture else b"null",
+        )
 
     def _answer(self, annotation: Annotation) -> bytes:
-        response = annotation.output.to_inference_response(self._origin.model)
         try:
-            body = self.plain(response) if self._is_plain else codec.encode_response(response)[0]
+            body = self._told(annotation)
         except (ValueError, WherryError):  # a text that is none in UTF-8; the output has it
             return b"null"
         return body if len(body) <= _ANSWER else b"null"
+
+    def _told(self, annotation: Annotation) -> bytes:
+        items = annotation.items
+        if self._form and items is not None:
+            told = {"model_name": self._origin.model, "outputs": self._form.tensors(items)}
+            return to_json(told, inf_nan_mode="null")
+        response = annotation.output.to_inference_response(self._origin.model)
+        return self.plain(response) if self._is_plain else codec.encode_response(response)[0]
 
     @staticmethod
     def plain(response: v2.InferenceResponse) -> bytes:
@@ -204,6 +255,9 @@ class Sheet:
         if not self._lines:
             return
         packed = gzip.compress(b"\n".join(self._lines), _LEVEL, mtime=0)
+        labels = Counter[str]()
+        for label, count in Counter(self._labels).items():
+            labels[clean(label)] += count
         self._index.append(
             {
                 "first": self._first + self.rows - len(self._lines),
@@ -211,8 +265,8 @@ class Sheet:
                 "offset": len(self._body),
                 "length": len(packed),
                 "failed": self._failed,
-                "labels": dict(self._labels.most_common(_BLOCK_LABELS)),
-                "more": len(self._labels) > _BLOCK_LABELS,
+                "labels": dict(labels.most_common(_BLOCK_LABELS)),
+                "more": len(labels) > _BLOCK_LABELS,
                 "min_score": min(self._scores, default=None),
                 "max_score": max(self._scores, default=None),
             }

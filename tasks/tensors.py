@@ -194,6 +194,9 @@ def _held(tensor: v2.Tensor, width: int) -> list[int]:
         raise InvalidTensor(f"tensor {tensor.name!r}: expected rows, got shape {tensor.shape}")
     data = tensor.data
     if isinstance(data, list) and data and all(isinstance(row, list) for row in data):
+        first = next((row[0] for row in data if row), None)
+        if not isinstance(first, list):  # and so is no other: the data is of one form
+            return [len(row) // width for row in data]
         return [len(flatten(row, name=tensor.name, strict=False)) // width for row in data]
     return [tensor.shape[1]] * tensor.shape[0]
 

@@ -37,6 +37,9 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+#: What is known of a row by its key beside where its answer is -> the table that has it.
+_JOINED = {"body": "answers", "error": "failures", "error_type": "failures"}
+
 
 class KeptAnswer(NamedTuple):
     """Where a row's answer is: in a block of what a job answered."""
@@ -80,12 +83,13 @@ class Sampled(NamedTuple):
 class Ledger:
     """One output's ledger. One process at a time may hold it."""
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
+    def __init__(self, path: Path, *, make: bool = True, scratch: bool = False) -> None:
         """Without `make`, nothing is made on disk where there is no ledger.
 
-        Raises InvalidRequest for one that another run holds, or that is none.
+        One that is `scratch` keeps nothing beyond this process, whatever is told below. Raises
+        InvalidRequest for one that another run holds, or that is none.
         """
-        self._db = opened(path, make=make)
+        self._db, self._is_scratch = opened(path, make=make, scratch=scratch), scratch
         #: The files that runs wrote beside it.
         self.files = WrittenFiles(self._db, path.parent)
         self._pending: list[tuple[object, ...]] = []
@@ -107,6 +111,8 @@ class Ledger:
         self._keep_written()
 
     def _keep_written(self) -> None:
+        if self._is_scratch:
+            return
         self._db.execute("COMMIT")
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -235,10 +241,15 @@ class Ledger:
         """Those of some keys of which a row is finished, well or not."""
         marks = ",".join("?" * len(keys))
         found = {key for key in keys if key in self._answered}
-        for table in ("parts", "failures", "answers"):
+        for table in self._filled("parts", "failures", "answers"):
             asked = f"SELECT key FROM {table} WHERE key IN ({marks})"  # noqa: S608 # our own names
             found.update(key for (key,) in self._db.execute(asked, keys))
         return found
+
+    def _filled(self, *tables: str) -> list[str]:
+        """Those of some tables that hold anything: to look into the others takes as long."""
+        query = "SELECT EXISTS (SELECT 1 FROM {})"
+        return [t for t in tables if self._db.execute(query.format(t)).fetchone()[0]]
 
     def keep(self, body: bytes, keys: Sequence[bytes | None]) -> None:
         """Keep what a job answered, of so many rows: None for those that it has no answer of."""
@@ -264,18 +275,43 @@ class Ledger:
         forget = "DELETE FROM failures WHERE key IN (SELECT key FROM rows WHERE id = ?)"
         return sum(self._db.execute(forget, (id_,)).rowcount for id_ in ids)
 
-    def placed(self) -> Iterator[LedgerRow]:
-        """Every row of this run in its order, with its answer or its error."""
+    def placed(self, base: int = 0, *, texts: bool = True) -> Iterator[LedgerRow]:
+        """Every row of this run in its order, with its answer or its error.
+
+        Of a part of a source, `base` is how many rows come before it. Without `texts` no row has
+        its text.
+        """
         self._flush()
-        found = self._db.execute(
-            "SELECT position, id, path, width, height, block, place, body, error, error_type, text,"
-            " frame, frames, time, page FROM rows"
-            " LEFT JOIN parts USING (key) LEFT JOIN answers USING (key)"
-            " LEFT JOIN failures USING (key) LEFT JOIN texts USING (key) ORDER BY position"
-        )
-        for position, id_, path, wide, high, *kept, error, kind, text, number, f, t, page in found:
+        joined, text = self._filled("answers", "failures"), "NULL"
+        if texts and self._filled("texts"):
+            if self._is_scratch:
+                self._db.execute("CREATE INDEX IF NOT EXISTS texts_by_key ON texts (key)")
+            text = "(SELECT text FROM texts WHERE texts.key = rows.key LIMIT 1)"
+        columns = [
+            *("position", "id", "path", "width", "height", "frame", "frames", "time", "page"),
+            *("block", "place"),
+            *(c if t in joined else "NULL" for c, t in _JOINED.items()),
+            text,
+        ]
+        tables = "".join(f" LEFT JOIN {table} USING (key)" for table in ("parts", *joined))
+        query = f"SELECT {', '.join(columns)} FROM rows{tables} ORDER BY position"  # noqa: S608 # our own names
+        for (
+            at,
+            id_,
+            path,
+            wide,
+            high,
+            number,
+            f,
+            t,
+            page,
+            *kept,
+            error,
+            kind,
+            text,
+        ) in self._db.execute(query):
             yield LedgerRow(
-                position,
+                base + at,
                 id_,
                 path,
                 (wide, high) if wide else None,

@@ -47,10 +47,28 @@ class LedgerHeld(InvalidRequest):
 _OURS = 0x57485259
 
 
-def opened(path: Path, *, make: bool) -> sqlite3.Connection:
+#: Of one that lasts: held to the end, so that another run on the same output is told at once.
+_LASTING = (
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+)
+
+#: Of one that dies with its process: nothing waits for a disk, and no page is written twice.
+_SCRATCH = (
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
+    "PRAGMA temp_store = MEMORY;"
+    # Rows that are equal have their text as often: to look for it takes longer than to write it.
+    "CREATE TABLE texts (key BLOB, text BLOB NOT NULL);"
+)
+
+#: KiB of it in memory: rows' keys are hashes, and each is looked for somewhere else.
+_CACHE_KIB = 32 * 1024
+
+
+def opened(path: Path, *, make: bool, scratch: bool) -> sqlite3.Connection:
     """The database, in a transaction; without `make`, one in memory where there is no file.
 
-    Raises InvalidRequest for a file that another run holds, or that is no ledger.
+    One that is `scratch` is of use to nobody after this process. Raises InvalidRequest for a file
+    that another run holds, or that is no ledger.
     """
     try:
         database = path if make or path.exists() else ":memory:"
@@ -60,11 +78,8 @@ def opened(path: Path, *, make: bool) -> sqlite3.Connection:
     try:
         if not _is_ours(db, path):
             db.execute(f"PRAGMA application_id = {_OURS}")  # it writes, even the same
-        # Held to the end: another run on the same output is told at once.
-        db.executescript(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-            "PRAGMA synchronous = NORMAL;" + _SCHEMA
-        )
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        db.executescript((_SCRATCH if scratch else _LASTING) + _SCHEMA)
         _bring_up_to_date(db)
         db.execute("BEGIN IMMEDIATE")
     except InvalidRequest:

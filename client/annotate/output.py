@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...protocol.errors import RowError
 from ...tasks.annotations.fits import lists_guesses
 from ...tasks.annotations.reasons import FailureReasons
 from ...tasks.annotations.stretches import SCORE_BINS, Stretches
-from ...tasks.base import TaskOutput
-from ...tasks.vision.documents import DocumentsOutput
+from ...tasks.base import Task, TaskOutput
+from ...tasks.plain_items import form_of
 from .errors_file import error_line
 from .formats import OutputLayout, Writer
 from .ledger import Ledger, LedgerRow
@@ -30,6 +30,16 @@ _NO_PICTURES = (
 
 #: Warnings and errors that are shown, at most.
 WARNINGS = 8
+
+
+class Found(NamedTuple):
+    """What a row's answer lists: of each item its label, "" without, and its score, NaN without."""
+
+    labels: Sequence[str]
+    scores: Sequence[float]
+
+
+_NOTHING = Found((), ())
 
 
 @dataclass(slots=True)
@@ -53,25 +63,28 @@ class Findings:
     stretches: Stretches = field(default_factory=Stretches)
     reasons: FailureReasons = field(default_factory=FailureReasons)
 
-    def add(self, row_id: str, output: TaskOutput) -> None:
-        """Count one row's labels and scores, and its warning.
+    #: Whether answers are guesses about a whole row, of which the first is counted alone: the
+    #: others are what it is not.
+    guesses: bool = False
 
-        Of guesses about a whole row the first is counted alone: the others are what it is not.
-        """
-        if output.warning:
+    def add(self, annotation: Annotation, found: Found) -> None:
+        """Count one row's labels and scores, and its warning."""
+        warning = annotation.warning
+        if warning:
             self.warned += 1
             if len(self.warnings) < WARNINGS:
-                self.warnings[row_id] = output.warning
-        first, top, is_guess = "", None, lists_guesses(type(output))
-        for place, (label, score) in enumerate(labelled(output)):
-            if place == 0:
-                first = label
-            elif is_guess:
-                break
+                self.warnings[annotation.id] = warning
+        named, scores = found
+        first = named[0] if named else ""
+        if self.guesses:
+            named, scores = named[:1], scores[:1]
+        labels, bins, top = self.labels, self.scores, None
+        for label in named:
             if label:
-                self.labels[label] += 1
+                labels[label] = labels.get(label, 0) + 1  # a Counter asks Python for what it lacks
+        for score in scores:
             if 0 <= score <= 1:
-                self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
+                bins[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
                 top = score if top is None or score > top else top
         self.stretches.answered(self.first + self.rows - 1, first, top)
 
@@ -85,8 +98,8 @@ class Findings:
             self.errors[failure.id] = failure.error
 
 
-#: Told of a row in its place, and of its answer if it has one.
-Seen = Callable[[LedgerRow, Annotation | None], None]
+#: Told of a row in its place, of its answer if it has one, and what that lists.
+Seen = Callable[[LedgerRow, Annotation | None, Found], None]
 
 
 def write_output(
@@ -98,7 +111,7 @@ def write_output(
     layout: OutputLayout | None = None,
     *,
     base: int = 0,
-    seen: Seen = lambda placed, annotation: None,  # noqa: ARG005 # nobody looks
+    seen: Seen = lambda placed, annotation, found: None,  # noqa: ARG005 # nobody looks
     part: Path | None = None,
 ) -> Findings:
     """Write every row's answer or error, in the source's order.
@@ -109,13 +122,12 @@ def write_output(
     `errors` is only there when some row failed: one that has no answer, or one that the format
     cannot hold.
     """
-    findings, answers = Findings(first=base), StoredAnswers(ledger, origin.task)
+    findings = Findings(first=base, guesses=lists_guesses(origin.task.output))
+    answers = StoredAnswers(ledger, origin.task)
     with errors.open("w", encoding="utf-8") as failed:
         with writer(out, origin, *([layout] if writer.uses else [])) as writing:
-            for placed in ledger.placed():
+            for placed in ledger.placed(base, texts=writer.writes_text):
                 findings.rows += 1
-                if base:
-                    placed = placed._replace(position=placed.position + base)
                 failure = _written(writing, answers, placed, findings, seen)
                 if failure:
                     findings.add_failure(failure)
@@ -137,36 +149,30 @@ def _written(
 ) -> LedgerRow | None:
     """Write a row's answer and count what it holds; the row with its error where there is none."""
     if placed.answer is None:
-        seen(placed, None)
+        seen(placed, None, _NOTHING)
         return placed
-    annotation = annotation_of(placed, answers.read(placed.answer))
-    seen(placed, annotation)
+    annotation = answers.annotation(placed, placed.answer)
+    found = labelled(annotation, writer.origin.task)
+    seen(placed, annotation, found)
     try:
         writer.write(annotation)
     except RowError as error:
         return placed._replace(error=error.message, error_type=error.code)
-    findings.add(annotation.id, annotation.output)
+    findings.add(annotation, found)
     return None
 
 
-def annotation_of(placed: LedgerRow, output: TaskOutput) -> Annotation:
-    """A placed row with its answer."""
-    # A page that is a row was sent alone, so that its answer calls it the first.
-    if placed.frame and placed.frame.page and isinstance(output, DocumentsOutput):
-        output = output.on_page(placed.frame.page)
-    return Annotation(
-        index=placed.position,
-        id=placed.id,
-        path=placed.path,
-        output=output,
-        size=placed.size,
-        frame=placed.frame,
-        text=placed.text,
-    )
+def labelled(annotation: Annotation, task: Task) -> Found:
+    """What a row's answer lists, whatever the task."""
+    items = annotation.items
+    form = form_of(task.output) if items is not None else None
+    if items is None or form is None:
+        found = list(_labelled(annotation.output))
+        return Found([label for label, _ in found], [score for _, score in found])
+    return Found(form.labels(items), form.scores(items))
 
 
-def labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
-    """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
+def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     for rows in output.__dict__.values():
         row: Any = rows[0] if type(rows) is list and rows else None
         # Numbers are not looked at one by one: a vector has a thousand.

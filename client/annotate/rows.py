@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...tasks.base import Task, TaskOutput
+from ...tasks.plain_items import PlainItems
 
 
 def unnamed(number: str) -> str:
@@ -72,6 +73,16 @@ class Annotation:
     text: str = ""
     #: What the row is of its file; None where the file is one row.
     frame: SampledFrame | None = None
+
+    @property
+    def items(self) -> PlainItems | None:
+        """What the answer lists, as plain values; None where only its models tell."""
+        return None
+
+    @property
+    def warning(self) -> str:
+        """What is to be told beside the answer; "" for nothing."""
+        return self.output.warning
 
 
 @dataclass(frozen=True, slots=True)

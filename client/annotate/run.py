@@ -122,6 +122,10 @@ class AnnotateRun:
     #: Jobs whose answers the ledger has: the server need not keep them.
     _kept: list[str] = field(default_factory=list)
     _committed_at: float = 0.0
+    _has_images: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._has_images = any(spec.content == "image" for spec in self.origin.task.inputs)
 
     def run(self) -> Iterator[Progress]:
         """Answer every row; yields after each job. Raises TooManyErrors, Unavailable, and
@@ -225,13 +229,13 @@ class AnnotateRun:
         if isinstance(row, UnreadableRow):
             self.ledger.place(position, row.id, row.path, key, None, unread=True)
             return
-        size = image_size(self.origin.task, row)
+        size = image_size(self.origin.task, row) if self._has_images else None
         self.ledger.place(position, row.id, row.path, key, size, frame=row.frame)
         if self.text_field:
             self.ledger.keep_text(key, str(row.values.get(self.text_field, "")))
         if self.sampler:
             self.sampler.offer(position, row, key)
-        if self.pictures and (image := image_of(self.origin.task, row)):
+        if self.pictures and self._has_images and (image := image_of(self.origin.task, row)):
             self.pictures.keep(position, image, row.file)
 
     # --- reading ---

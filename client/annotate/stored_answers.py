@@ -13,7 +13,10 @@ from ...protocol import codec, v2
 from ...protocol.errors import WherryError
 from ...protocol.parameters import ROW_WARNINGS
 from ...tasks.base import Task, TaskOutput
-from .ledger import KeptAnswer, Ledger
+from ...tasks.plain_items import PlainItems, form_of
+from ...tasks.vision.documents import DocumentsOutput
+from .ledger import KeptAnswer, Ledger, LedgerRow
+from .rows import Annotation
 
 #: Blocks that are held decoded, and their bytes: neighbours are of one block, but for rows that are
 #: equal, or were sent a second time.
@@ -37,10 +40,19 @@ def pack_answers(task: Task, response: v2.InferenceResponse, rows: int) -> bytes
 
 def read_answers(task: Task, packed: bytes) -> Sequence[TaskOutput]:
     """The rows' answers that `pack_answers` wrote, each with its own warning."""
-    response = _response(packed)
+    return _rows(task, _response(packed))
+
+
+def _rows(task: Task, response: v2.InferenceResponse) -> Sequence[TaskOutput]:
     rows = task.output.from_inference_response(response).rows()
-    told: dict[str, str] = json.loads(response.parameters.get(ROW_WARNINGS, "{}"))
+    told = _warnings(response)
     return [row.warned(told[str(at)]) if str(at) in told else row for at, row in enumerate(rows)]
+
+
+def _warnings(response: v2.InferenceResponse) -> dict[str, str]:
+    """What is to be told of some rows, by their places in the job."""
+    told: dict[str, str] = json.loads(response.parameters.get(ROW_WARNINGS, "{}"))
+    return told
 
 
 def _response(packed: bytes) -> v2.InferenceResponse:
@@ -48,31 +60,117 @@ def _response(packed: bytes) -> v2.InferenceResponse:
     return codec.decode_response(body, int(length))
 
 
+class _Block:
+    """What a job answered: as plain values where these tell all, as models once these are asked."""
+
+    def __init__(self, task: Task, packed: bytes) -> None:
+        form, response = form_of(task.output), _response(packed)
+        self.bytes, self._task = len(packed), task
+        self.warnings = _warnings(response)
+        self._columns = form.columns(response) if form else None
+        #: The response, until models are made of it; then these alone are held.
+        self._held: v2.InferenceResponse | Sequence[TaskOutput] = response
+
+    def items(self, place: int) -> PlainItems | None:
+        """A row's items; None where only models tell them."""
+        columns = self._columns
+        return None if columns is None else tuple([column[place] for column in columns])
+
+    def row(self, place: int) -> TaskOutput:
+        """A row's answer."""
+        if isinstance(self._held, v2.InferenceResponse):
+            self._held, self._columns = _rows(self._task, self._held), None
+        return self._held[place]
+
+
+class StoredAnnotation(Annotation):
+    """A row whose answer is made into models once somebody asks for these."""
+
+    __slots__ = ("_block", "_items", "_place")
+    _block: _Block
+    _items: PlainItems | None
+    _place: int
+
+    def __init__(self, placed: LedgerRow, block: _Block, place: int) -> None:
+        _set(self, "index", placed.position)
+        _set(self, "id", placed.id)
+        _set(self, "path", placed.path)
+        _set(self, "size", placed.size)
+        _set(self, "text", placed.text)
+        _set(self, "frame", placed.frame)
+        _set(self, "_block", block)
+        _set(self, "_place", place)
+        _set(self, "_items", block.items(place))
+
+    @property
+    def output(self) -> TaskOutput:
+        """One row, as `Annotation` has it."""
+        return self._block.row(self._place)
+
+    @property
+    def items(self) -> PlainItems | None:
+        """What the answer lists, as plain values."""
+        return self._items
+
+    @property
+    def warning(self) -> str:
+        """What is to be told beside the answer."""
+        return self._block.warnings.get(str(self._place), "") if self._block.warnings else ""
+
+
+#: Past the dataclass's own, which refuses.
+_set = object.__setattr__
+
+
 class StoredAnswers:
     """Reads a ledger's answers, each block once where its rows are neighbours."""
 
     def __init__(self, ledger: Ledger, task: Task) -> None:
         self._ledger, self._task = ledger, task
-        self._held: OrderedDict[int, tuple[int, Sequence[TaskOutput]]] = OrderedDict()
+        self._held: OrderedDict[int, _Block] = OrderedDict()
         self._bytes = 0
         #: The last row's block: most often the next one's too.
-        self._last: tuple[int, Sequence[TaskOutput]] = (0, ())
+        self._last: tuple[int, _Block | None] = (0, None)
+
+    def annotation(self, placed: LedgerRow, kept: KeptAnswer) -> Annotation:
+        """A placed row with its answer."""
+        is_page = placed.frame and placed.frame.page
+        if not kept.alone and not is_page:
+            return StoredAnnotation(placed, self._block(kept.block), kept.place)
+        output = self.read(kept)
+        # A page that is a row was sent alone, so that its answer calls it the first.
+        if placed.frame and placed.frame.page and isinstance(output, DocumentsOutput):
+            output = output.on_page(placed.frame.page)
+        return Annotation(
+            index=placed.position,
+            id=placed.id,
+            path=placed.path,
+            output=output,
+            size=placed.size,
+            frame=placed.frame,
+            text=placed.text,
+        )
 
     def read(self, kept: KeptAnswer) -> TaskOutput:
         """One row's answer."""
         if kept.alone:
             return self._task.output.of(_response(kept.alone))
-        if kept.block != self._last[0]:
-            if kept.block not in self._held:
-                self._hold(kept.block)
-            self._held.move_to_end(kept.block)
-            self._last = kept.block, self._held[kept.block][1]
-        return self._last[1][kept.place]
+        return self._block(kept.block).row(kept.place)
 
-    def _hold(self, block: int) -> None:
-        body = self._ledger.block(block)
-        self._bytes += len(body)
+    def _block(self, number: int) -> _Block:
+        last, block = self._last
+        if block is None or number != last:
+            if number not in self._held:
+                self._hold(number)
+            self._held.move_to_end(number)
+            block = self._held[number]
+            self._last = number, block
+        return block
+
+    def _hold(self, number: int) -> None:
+        block = _Block(self._task, self._ledger.block(number))
+        self._bytes += block.bytes
         while self._held and (self._bytes > _HELD_BYTES or len(self._held) >= _HELD):
-            _, (size, _) = self._held.popitem(last=False)
-            self._bytes -= size
-        self._held[block] = len(body), read_answers(self._task, body)
+            _, dropped = self._held.popitem(last=False)
+            self._bytes -= dropped.bytes
+        self._held[number] = block

@@ -38,9 +38,11 @@ def picture(number: int) -> bytes:
 def made(tmp_path: Path, count: int, shards: int = 1) -> tuple[Sheet, SheetRows]:
     """Rows of which each seventh failed."""
     example = TASK.example.output.rows()[0]
-    with Ledger(tmp_path / "ledger") as ledger:
+    with (
+        Ledger(tmp_path / "ledger") as ledger,
+        SheetRows(ledger, TASK, shards, tmp_path) as rows,
+    ):
         ledger.begin(reuse=True)
-        rows = SheetRows(ledger, TASK, shards)
         for number in range(count):
             ledger.place(number, f"r{number}", f"/p/{number}.jpg", key(number), (600, 300))
             row = SourceRow(f"r{number}", {"images": picture(number)})

@@ -13,8 +13,10 @@ unpacked (`text`, `finish_reason`, ...). Masks are run lengths as COCO has them,
 from __future__ import annotations
 
 import base64
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
@@ -22,6 +24,7 @@ from pydantic import BaseModel
 
 from ....tasks.annotations.fields import MASK, bare, element, entries, model_in
 from ....tasks.base import Task
+from ....tasks.plain_items import PlainItems, form_of
 from ....tasks.values.rounding import PIXELS, number, pixels
 from ..rows import Annotation, SampledFrame
 
@@ -52,6 +55,10 @@ def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) ->
     }
     if of := annotation.frame:
         record |= dict(zip(FRAME, (of.number, of.time_s, of.page), strict=True))
+    items = annotation.items
+    if items is not None and (told := _told(task)):
+        record[told.name] = told.items(items)
+        return record
     answers = annotation.output.__dict__  # pydantic's way to a field takes as long as its value
     for entry in entries(task):
         value = answers[entry.field][0]
@@ -62,6 +69,50 @@ def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) ->
         else:
             record |= _record_value(value, "", keep)
     return record
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How a row's items stand in records, made of their plain values."""
+
+    name: str
+    names: tuple[str, ...]
+    #: What each field's values are made of; None where they stand there as they are.
+    made: tuple[Callable[[Any], Any] | None, ...]
+
+    def items(self, items: PlainItems) -> list[dict[str, Any]]:
+        """A row's items."""
+        columns = [
+            values if made is None else list(map(made, values))
+            for made, values in zip(self.made, items, strict=True)
+        ]
+        return [dict(zip(self.names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+@functools.cache
+def _told(task: Task) -> _Told | None:
+    """None for answers that plain values do not tell."""
+    form, found = form_of(task.output), entries(task)
+    if form is None or len(found) != 1 or not found[0].name:
+        return None
+    fields = zip(form.names, form.kinds, form.inner, strict=True)
+    return _Told(found[0].name, form.names, tuple(_made(*field) for field in fields))
+
+
+def _made(name: str, kind: type, inner: Sequence[str]) -> Callable[[Any], Any] | None:
+    """What a field's value is made of; one that is a model is the list of its fields' values."""
+    if inner:
+        parts = [(part, _made(part, kind, ()) or _same) for part in inner]
+        return lambda values: {
+            part: made(value) for (part, made), value in zip(parts, values, strict=True)
+        }
+    if kind is not float:
+        return None
+    return pixels if name in PIXELS else number
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def annotation_of(record: Mapping[str, Any], task: Task) -> Annotation:

@@ -224,3 +224,29 @@ def test_answers_take_little_room(path: Path) -> None:
             ledger.keep(b'{"outputs": [{"name": "label", "data": ["cat"]}]}' * 4, [key(number)])
     assert path.stat().st_size < 5000 * 150
     assert sqlite3.connect(path).execute("SELECT count(*) FROM parts").fetchone() == (5000,)
+
+
+def test_a_ledger_of_this_process_alone_tells_what_a_lasting_one_does(path: Path) -> None:
+    told = []
+    for scratch in (False, True):
+        with Ledger(path.with_name(f"ledger-{scratch}"), scratch=scratch) as ledger:
+            ledger.begin(reuse=True)
+            for number in range(1200):
+                content = number % 700
+                ledger.place(number, f"r{number}", "", key(content), None)
+                ledger.keep_text(key(content), f"text {content}")
+                if content % 3 == 0:
+                    ledger.fail(key(content), f"no {content}", "invalid_row")
+            ledger.commit()
+            found = ledger.done([key(n) for n in (0, 1, 3)])
+            ledger.place(1200, "r7", "", key(7), None)
+            with pytest.raises(InvalidRequest, match="two rows have the same id: 'r7'"):
+                ledger.commit()
+            rows = list(ledger.placed(5))
+            bare = list(ledger.placed(5, texts=False))
+        assert [row._replace(text="") for row in rows] == bare
+        told.append((found, rows))
+    assert told[0] == told[1]
+    assert [row.position for row in told[1][1]] == list(range(5, 1205))
+    assert told[1][1][701].text == "text 1"
+    assert not path.with_name("ledger-True-journal").exists()

@@ -57,8 +57,8 @@ def told(ledger: Ledger) -> list[Any]:
 def ledgers(tmp_path: Path) -> Any:
     made: list[Ledger] = []
 
-    def make() -> Ledger:
-        made.append(Ledger(tmp_path / f"ledger-{len(made)}"))
+    def make(*, scratch: bool = False) -> Ledger:
+        made.append(Ledger(tmp_path / f"ledger-{len(made)}", scratch=scratch))
         made[-1].begin(reuse=True)
         return made[-1]
 
@@ -170,3 +170,23 @@ def test_an_emptied_ledger_has_no_row_and_no_answer(ledgers: Any) -> None:
     forget_all(ledger)
     assert told(ledger) == []
     assert not ledger.done([key(n) for n in range(10)])
+
+
+def test_pieces_of_a_scratch_ledger_are_those_of_a_lasting_one(ledgers: Any) -> None:
+    """Texts of equal rows are there more than once, and taken in once."""
+    found = []
+    for one in (ledgers(), ledgers(scratch=True)):
+        taker = SegmentTaker(one)
+        fill(one, 0, 30)
+        for number in (0, 0, 1):
+            one.keep_text(key(number), f"text {number}")
+        pieces = [taker.segment()]
+        fill(one, 30, 5)
+        pieces += [taker.segment(), rows_of(one), sampled_of(one)]
+        assert taker.segment() == b""
+        other = ledgers()
+        take_in(other, pieces[:2])
+        assert take_in_rows(other, pieces[2], 0, 24) == 35
+        found.append((told(one), told(other)))
+    assert found[0] == found[1]
+    assert found[0][0] == found[0][1]

@@ -135,3 +135,28 @@ def test_a_ledger_goes_on_with_the_keys_that_it_has(tmp_path: Path) -> None:
     with Ledger(tmp_path / "new") as ledger:
         ledger.begin(reuse=True)
         assert ledger.hash_name == HASH
+
+
+def test_models_are_made_once_somebody_asks_for_them(tmp_path: Path) -> None:
+    task = get_task("text-classification")
+    example = task.example.output.rows()[0]
+    together = task.output.join([example, task.output.empty()]).response("m")
+    together.parameters = warnings([], {1: "cut"}, 2)
+    with Ledger(tmp_path / "ledger") as ledger:
+        ledger.begin(reuse=True)
+        ledger.place(0, "a", "/a", key(0), (3, 4))
+        ledger.place(1, "b", "", key(1), None)
+        ledger.keep(pack_answers(task, together, 2), [key(0), key(1)])
+        answers = StoredAnswers(ledger, task)
+        one, other = (
+            answers.annotation(row, row.answer) for row in ledger.placed(10) if row.answer
+        )
+        assert (one.index, one.id, one.path, one.size, one.warning) == (10, "a", "/a", (3, 4), "")
+        assert (other.index, other.items, other.warning) == (11, ([], []), "cut")
+        assert one.items == (["calm", "storm"], [0.75, 0.25])
+        assert (one.output, other.output.warning) == (example, "cut")
+        assert other.output.model_dump() == task.output.empty().model_dump()
+        [again, _] = ledger.placed()
+        assert again.answer
+        assert answers.annotation(again, again.answer).items is None, "models are there already"
+        assert answers.annotation(again, again.answer).output == example
