@@ -100,7 +100,6 @@ def tell_fold(
         "run_folded",
         settings,
         keys={
-            "run": keys.run(step.run_id),
             "shards": keys.run(step.run_id, "shards"),
             "segments": keys.run(step.run_id, "segments"),
             "attempts": keys.run(step.run_id, "attempts"),

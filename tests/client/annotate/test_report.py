@@ -37,6 +37,11 @@ SUMMARY: dict[str, Any] = {
     "labels": {HOSTILE: 7, "skiff": 3},
     "score_histogram": [0] * 19 + [10],
     "error_types": {"invalid_row": 4},
+    "failures": [
+        {"error_type": "invalid_row", "reason": HOSTILE, "rows": 4, "examples": [HOSTILE]}
+    ],
+    "stretches": {"width": 2000, "labels": [], "stretches": []},
+    "drift": [],
     "stages_s": {"answering": 80.0, "writing": 10.0},
     "out": "out.json",
     "errors": None,
