@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wherry.jobs import run_rows
+from wherry.jobs import run_blobs, run_rows
 from wherry.jobs.run_pick import least_sure, picked_rows
 from wherry.jobs.run_rows import Sheets
 
@@ -33,7 +33,7 @@ def test_they_are_the_lowest_of_all(tmp_path: Path, count: int) -> None:
 def test_blocks_of_sure_rows_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [row(n, ("a", 0.1 if 40 <= n < 44 else 0.9)) for n in range(400)]
     found, read = sheets(tmp_path, "run", rows), list[int]()
-    before = run_rows.read_block
+    before = run_blobs.read_block
 
     def noted(*args: Any) -> list[bytes]:
         read.append(args[-1].first)

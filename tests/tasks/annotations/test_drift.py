@@ -95,6 +95,6 @@ def test_a_source_in_the_order_of_its_labels_is_told_in_a_few_words() -> None:
 
 
 def test_few_rows_say_nothing() -> None:
-    rows: list[Row] = [("a", 0.9)] * 100 + [("b", 0.1)] * 40
+    rows: list[Row] = [*[("a", 0.9)] * 100, *[("b", 0.1)] * 40]
     assert drifts(counted(rows)) == []
     assert drifts(Stretches()) == []
