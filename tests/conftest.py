@@ -24,6 +24,9 @@ from .support.whole_files import WholeFiles
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
 
+# Tests import ONNX Runtime themselves, too, and it sends what it likes unless told before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 # Time decides no test: machines are busy.
 settings.register_profile("wherry", deadline=None)
 settings.load_profile("wherry")

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from ..tasks.backends import without_telemetry
 from .__main__ import run
 from .threads import EXIT_UNUSABLE
 
@@ -29,8 +30,8 @@ from .threads import EXIT_UNUSABLE
 _ALWAYS = ("celery.apps.worker", "celery.concurrency.thread", f"{__package__}.worker")
 
 #: What keeps libraries from running a thread from their import on: the allocator of pyarrow, which
-#: pandas brings, and ONNX Runtime 1.31's telemetry.
-_NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "ORT_DISABLE_TELEMETRY": "1"}
+#: pandas brings.
+_NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 _PR_SET_PDEATHSIG = 1
 
@@ -168,6 +169,7 @@ def _become(request: WorkerRequest, starter: int) -> None:
         sys.exit("the starter is gone")  # it died before the request stood
     os.environ.clear()
     os.environ.update(request.env)
+    without_telemetry()  # importing the backends did so, in the environment that was
     sys.argv = [str(Path(__file__).with_name("__main__.py")), *request.arguments]
     _rename([sys.executable, "-P", "-m", str(__package__), *request.arguments])
     if numpy := sys.modules.get("numpy"):

@@ -13,6 +13,7 @@ from typing import Any
 
 from redis import RedisError
 from redis.exceptions import ResponseError
+from redis.sentinel import SentinelConnectionPool
 
 from ...client.address import base_url
 from ...client.client import Client
@@ -115,7 +116,19 @@ def _redis(queue: Queue, url: str, name: str = "") -> RedisFacts:
         latency=latency,
         ahead_s=ahead_of(theirs, before, after),
         descriptors=descriptors_of(int(info["process_id"])) if is_here else None,
+        down_after_ms=_down_after_ms(client),
     )
+
+
+def _down_after_ms(client: Any) -> int | None:
+    """The least that a sentinel says: two that are hasty are enough."""
+    pool, told = client.connection_pool, list[int]()
+    if not isinstance(pool, SentinelConnectionPool):
+        return None
+    for sentinel in pool.sentinel_manager.sentinels:
+        with suppress(RedisError):
+            told.append(sentinel.sentinel_master(pool.service_name)["down-after-milliseconds"])
+    return min(told, default=None)
 
 
 def _is_local(client: Any) -> bool:

@@ -53,6 +53,8 @@ class RedisFacts:
     ahead_s: float
     #: Open and allowed file descriptors, where it runs on this machine.
     descriptors: tuple[int, int] | None = None
+    #: Ms after which its sentinels call it down; None where it has none, or none says.
+    down_after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ _SLOW_MS = 5.0
 #: Seconds that a replica may lag.
 _LAG_S = 10
 
+#: Ms at which sentinels, which ask once a second, take a primary that they just made for dead.
+_HASTY_MS = 2000
+
 
 def redis_findings(facts: Facts) -> Iterator[Diagnosis]:
     """All that is wrong with Redis."""
@@ -53,7 +56,8 @@ def redis_findings(facts: Facts) -> Iterator[Diagnosis]:
 
 
 def _findings(redis: RedisFacts) -> Iterator[Diagnosis]:
-    for check in (_server, _memory, _persistence, _replicas, _connections, _speed):
+    checks = (_server, _memory, _persistence, _replicas, _sentinels, _connections, _speed)
+    for check in checks:
         yield from check(redis)
 
 
@@ -192,6 +196,20 @@ def _replicas(redis: RedisFacts) -> Iterator[Diagnosis]:
                 remedy="see its log and the line between the two",
                 page=_PAGE,
             )
+
+
+def _sentinels(redis: RedisFacts) -> Iterator[Diagnosis]:
+    after_ms = redis.down_after_ms
+    if after_ms is not None and after_ms < _HASTY_MS:
+        yield Diagnosis(
+            check="redis-sentinels-hasty",
+            severity=WARNING,
+            found=f"sentinels call {redis.where} down after {after_ms} ms",
+            means="they ask once a second: after a failover they may take the new primary for dead,"
+            " and hand over again without waiting for what it had accepted",
+            remedy="SENTINEL SET <name> down-after-milliseconds 5000, on each sentinel",
+            page="docs/high-availability.md#a-redis-that-fails-over",
+        )
 
 
 def _connections(redis: RedisFacts) -> Iterator[Diagnosis]:

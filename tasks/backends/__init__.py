@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -135,6 +136,14 @@ _TABLE: dict[str, dict[str, str]] = {
     },
     "endpoint": dict.fromkeys(task_names(), "endpoint.backend:Endpoint"),
 }
+
+
+def without_telemetry() -> None:
+    """Keep ONNX Runtime, which looks as it is imported, from telling its maker of models."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+without_telemetry()
 
 #: Backends that do every task, and with no model of this machine: meant where they are named alone.
 NAMED_ALONE = ("stub", "endpoint")

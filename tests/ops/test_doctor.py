@@ -32,6 +32,7 @@ from wherry.ops.redis_server import RedisServer
 
 from ..api.conftest import Server
 from ..support.models import model
+from ..support.sentinels import MASTER, FailingOver
 from ..support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +154,23 @@ def test_a_redis_that_wants_for_replicas(patient: Patient) -> None:
     assert found.severity == "error"
     assert found.found.endswith("and min-replicas-to-write is 1")
     assert "redis-replicas-few" not in patient.found()
+
+
+def test_sentinels_that_are_hasty(tmp_path: Path) -> None:
+    with FailingOver(tmp_path / "cluster", password="secret", down_after_ms=1000) as cluster:
+        settings = JobsSettings(redis_url=cluster.url, store_dir=tmp_path / "blobs")
+
+        def told() -> list[str]:
+            facts = examine(settings, "http://127.0.0.1:1")
+            hasty = [each for each in findings(facts) if each.check == "redis-sentinels-hasty"]
+            assert all(each.severity == "warning" for each in hasty)
+            return [each.found.partition(" down ")[2] for each in hasty]
+
+        assert told() == ["after 1000 ms"]
+        for sentinel in cluster.sentinels[1:]:
+            sentinel.client.sentinel_set(MASTER, "down-after-milliseconds", 5000)
+        cluster.sentinels[0].close()
+        assert told() == []
 
 
 def test_a_redis_that_refuses_config_and_a_replica_that_lags(patient: Patient) -> None:

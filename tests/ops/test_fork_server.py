@@ -98,6 +98,16 @@ def test_a_fork_is_as_a_process_of_its_own(serve: Callable[..., ForkServer], tol
     assert other.wait() == 0
 
 
+def test_a_fork_sends_nothing_either(
+    serve: Callable[..., ForkServer], told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that imports ONNX Runtime itself: its environment is not the server's."""
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    server = serve("import atexit, os; atexit.register(lambda: print(os.environ.copy()))")
+    assert run(server, told, "--version").returncode == 0
+    assert any("'ORT_DISABLE_TELEMETRY': '1'" in line for line in told)
+
+
 @pytest.mark.parametrize("module", ["numpy", "scipy.linalg", "cv2", "onnxruntime", "pandas"])
 def test_what_backends_import_leaves_no_thread(
     module: str, serve: Callable[..., ForkServer], told: Told

@@ -187,7 +187,9 @@ class FailingOver:
                 with contextlib.suppress(redis.RedisError):
                     if sentinel.named_port() == before.port:
                         return False
-            return self.primary.role == "master"
+            with contextlib.suppress(redis.RedisError):  # sentinels break connections off
+                return self.primary.role == "master"
+            return False
 
         until(turned, timeout_s=timeout_s)
         return self.primary
