@@ -59,7 +59,7 @@ from .plan import plan_run
 from .quality import brief
 from .settings import RunSettings
 from .shard import ShardRun
-from .sources import check_out, run_place
+from .sources import check_out, places_of, run_place
 from .stealing import steal
 from .step_span import tracing
 from .work_folder import WorkFolder
@@ -228,8 +228,9 @@ class RunWorker:
         step = hold.step
         kind, _, rest = step.name.partition("/")
         if kind == "plan":
-            check_out(step.spec, self._jobs)
-            place = run_place(self._queue, self._store, self._jobs)
+            check_out(step, self._jobs)
+            places = places_of(step, self._jobs)
+            place = run_place(places, self._queue, self._store, self._jobs)
             plan, shards = plan_run(hold, client, self._settings, folder, place)
             plan = with_earlier(plan, step.spec, self._queue, self._jobs)
             if step.spec.follow:
@@ -255,7 +256,8 @@ class RunWorker:
         step, cache = hold.step, self._folder.path / "seen"
         assert step.plan is not None
         look = SourceLook(hold, self._queue, self._store, self._jobs, self._settings, cache)
-        place = run_place(self._queue, self._store, self._jobs)
+        places = places_of(step, self._jobs)
+        place = run_place(places, self._queue, self._store, self._jobs)
         look.run(watched_of(step.spec, step.plan, place), folder)
 
     def _write(self, hold: StepHold, client: RunClient, folder: Path, export: str) -> None:
