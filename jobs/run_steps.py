@@ -6,7 +6,7 @@ come, nor what it put in the store, which nobody reads who is not told of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -27,6 +27,10 @@ from .run_records import (
 )
 from .runs import FAMILY, pairs, run_ticket
 from .settings import JobsSettings
+
+#: The form in which steps and their parts are written down, which a run worker says that it reads:
+#: from 2 on a part tells its last unit, and a run may have a step `follow`.
+STEP_FORMAT = 2
 
 #: Characters that are told of what a step waits for.
 _LONGEST_WAIT = 500
@@ -254,7 +258,13 @@ def look(settings: JobsSettings) -> Call[int]:
 def beat(worker: str, info: dict[str, Any], settings: JobsSettings) -> Call[None]:
     """Say that a run worker lives, and who it is."""
     key = Keys(settings.key_prefix).run_workers
-    return Call([("HSET", key, worker, to_json(info))], parse=lambda _: None)
+    said = to_json({**info, "step_format": STEP_FORMAT})
+    return Call([("HSET", key, worker, said)], parse=lambda _: None)
+
+
+def is_older(said: Mapping[str, Any]) -> bool:
+    """Whether a run worker cannot read the steps that this version writes."""
+    return int(said.get("step_format", 1)) < STEP_FORMAT
 
 
 def run_workers(settings: JobsSettings) -> Call[dict[str, dict[str, Any]]]:

@@ -43,7 +43,7 @@ from .hold import StepHold, StepLost
 from .quality import beside_of
 from .remote_place import upload
 from .shard_files import shard_files
-from .sources import run_place
+from .sources import places_of, run_place
 from .stored_pieces import ShardPiece, own_files, write_files
 
 #: Files of an output in a place that its record names.
@@ -71,7 +71,8 @@ class Merge:
         if export:
             spec, plan = _exported(spec, export), plan.model_copy(update={"format": export})
         options = options_of(spec, folder, plan)
-        place = run_place(self._queue, self._store, self._jobs)
+        allowed = places_of(step, self._jobs)
+        place = run_place(allowed, self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options, plan, place)
         shards = self._queue.run(shards_of(step.run_id, self._jobs))
         if spec.follow:  # its rows are not in the order in which their files lie there

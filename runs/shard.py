@@ -40,7 +40,7 @@ from .served import Served
 from .settings import RunSettings
 from .shard_files import FILES, shard_files
 from .sheet import Sheet, SheetRows
-from .sources import run_place
+from .sources import places_of, run_place
 from .stored_pieces import put_piece
 
 
@@ -72,7 +72,8 @@ class ShardRun:
         """
         spec, plan = self._hold.step.spec, self._hold.step.plan
         self._folder, self._began_at = folder, time.monotonic()
-        place = run_place(self._queue, self._store, self._jobs)
+        places = places_of(self._hold.step, self._jobs)
+        place = run_place(places, self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
         with (
             Ledger(folder / "ledger", scratch=True) as ledger,

@@ -12,7 +12,7 @@ from ..client.annotate.sources.packed import PackedFiles
 from ..client.annotate.sources.remote import is_url
 from ..client.annotate.sources.uploaded import uploaded_archive, uploaded_files
 from ..jobs.call import Queue
-from ..jobs.run_records import RunSpec
+from ..jobs.run_records import Step
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..jobs.uploads import SCHEME, Upload, UploadReader, get_upload, read_manifest
@@ -20,12 +20,20 @@ from ..protocol.errors import InvalidRequest
 from ..protocol.places import AllowedPlaces
 
 
-def run_place(queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
+def places_of(step: Step, jobs: JobsSettings) -> AllowedPlaces:
+    """Where a step's run may read and write: nowhere at large where the API wants keys.
+
+    A table that lies in a place would else name any file of this machine.
+    """
+    places = AllowedPlaces.of(jobs.run_places)
+    return places.without_local() if step.token else places
+
+
+def run_place(places: AllowedPlaces, queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
     """What finds a run's source, `upload:ID` and what is in one among them.
 
     It raises InvalidRequest, Unavailable.
     """
-    places = AllowedPlaces.of(jobs.run_places)
     in_places = place_among(places)
 
     def place(spec: str) -> tuple[FileStore, str]:
@@ -55,9 +63,9 @@ def _opened(upload: Upload, store: Store, path: str) -> tuple[PackedFiles[Any], 
     return uploaded_files(shown, files, reader), path
 
 
-def check_out(spec: RunSpec, jobs: JobsSettings) -> None:
+def check_out(step: Step, jobs: JobsSettings) -> None:
     """Raise InvalidRequest for an output in no place, wherever links lead."""
-    places = AllowedPlaces.of(jobs.run_places)
+    spec, places = step.spec, places_of(step, jobs)
     if not spec.out:
         return
     allowed = places.allow(spec.out) and (is_url(spec.out) or places.allow_file(spec.out))

@@ -6,7 +6,7 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ..jobs.run_steps import (
     end_run,
     finish_export,
     finish_plan,
+    is_older,
     look,
     lose_worker,
     release_step,
@@ -59,7 +60,7 @@ from .plan import plan_run
 from .quality import brief
 from .settings import RunSettings
 from .shard import ShardRun
-from .sources import check_out, run_place
+from .sources import check_out, places_of, run_place
 from .stealing import steal
 from .step_span import tracing
 from .work_folder import WorkFolder
@@ -120,6 +121,8 @@ class RunWorker:
         self._at_work: set[int] = set()
         #: Why it cannot read what the APIs write into the queue, and when it looked.
         self._apart, self._compared_at = "", float("-inf")
+        #: Why steps are left to run workers of an earlier version: they read none of ours.
+        self._behind = ""
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
         self._health = HealthFile(
@@ -140,6 +143,7 @@ class RunWorker:
         with self._outage.noted():
             self._cordon.look()
             self._compare()
+            self._look_for_older(self._queue.run(run_workers(self._jobs)))
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -179,7 +183,7 @@ class RunWorker:
     @property
     def _closed(self) -> bool:
         """Whether steps are left to others for now."""
-        return bool(self._apart) or self._cordon.on
+        return bool(self._apart or self._behind) or self._cordon.on
 
     def _compare(self) -> None:
         """Hold the queue's format as we know it against those of the APIs that take jobs."""
@@ -190,6 +194,16 @@ class RunWorker:
         if apart and apart != self._apart:
             log.error("this run worker takes no steps: %s", apart)
         self._apart = apart
+
+    def _look_for_older(self, known: Mapping[str, Mapping[str, Any]]) -> None:
+        """Leave all steps to run workers that could not read those of ours, while one lives."""
+        found = [worker for worker, said in known.items() if is_older(said)]
+        behind = (
+            f"run worker {found[0]} is of an earlier version: it does the steps" if found else ""
+        )
+        if behind and not self._behind:
+            log.warning("this run worker takes no steps yet: %s (docs/upgrading.md)", behind)
+        self._behind = behind
 
     # --- steps ---
 
@@ -228,8 +242,9 @@ class RunWorker:
         step = hold.step
         kind, _, rest = step.name.partition("/")
         if kind == "plan":
-            check_out(step.spec, self._jobs)
-            place = run_place(self._queue, self._store, self._jobs)
+            check_out(step, self._jobs)
+            places = places_of(step, self._jobs)
+            place = run_place(places, self._queue, self._store, self._jobs)
             plan, shards = plan_run(hold, client, self._settings, folder, place)
             plan = with_earlier(plan, step.spec, self._queue, self._jobs)
             if step.spec.follow:
@@ -255,7 +270,8 @@ class RunWorker:
         step, cache = hold.step, self._folder.path / "seen"
         assert step.plan is not None
         look = SourceLook(hold, self._queue, self._store, self._jobs, self._settings, cache)
-        place = run_place(self._queue, self._store, self._jobs)
+        places = places_of(step, self._jobs)
+        place = run_place(places, self._queue, self._store, self._jobs)
         look.run(watched_of(step.spec, step.plan, place), folder)
 
     def _write(self, hold: StepHold, client: RunClient, folder: Path, export: str) -> None:
@@ -321,6 +337,8 @@ class RunWorker:
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
+            known = {worker: told for worker, told in known.items() if not self._is_gone(told)}
+            self._look_for_older(known)
             waiting = self._queue.run(look(self._jobs))
             if not (self._at_work or self._closed or self._draining.is_set()):
                 steal(self._queue, self._id, self._settings, self._jobs)
@@ -339,7 +357,9 @@ class RunWorker:
     def _state(self) -> dict[str, object]:
         leaves = self._draining.is_set() or self._cordon.on
         state = "draining" if leaves else "waiting" if self._apart else READY
-        return {"state": state, "reason": self._cordon.reason or self._apart}
+        # Ready it is, though one of an earlier version has the steps: an orchestrator ends that one
+        # when this one can take its place.
+        return {"state": state, "reason": self._cordon.reason or self._apart or self._behind}
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
         return is_gone(info) or is_silent(info, time.time() * 1000, self._jobs)

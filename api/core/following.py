@@ -25,8 +25,8 @@ def check_following(asked: RunAsked) -> None:
         raise InvalidRequest(
             "follow: an upload and a list do not grow: name a folder, a glob or an s3:// prefix"
         )
-    for name in ("sample", "every", "frames"):
-        if getattr(asked, name) not in (0, None):
+    for name in ("query", "order_by", "sample", "every", "frames"):
+        if getattr(asked, name) not in ("", 0, None):
             raise InvalidRequest(f"{name}: does not go with follow")
     if asked.format and not BY_NAME[asked.format].is_lines:
         fit = ", ".join(name for name, each in BY_NAME.items() if each.is_lines)

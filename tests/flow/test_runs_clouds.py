@@ -136,3 +136,35 @@ def test_urls_in_an_upload_and_a_table_that_is_one(fleet: Fleet, tmp_path: Path)
     web.answers["/rows.csv"] = ranged(b"text\n" + b"".join(b"row %d\n" % n for n in range(50)))
     run = fleet.run(web.url("/rows.csv", "127.0.0.1"), shard_rows=20)
     assert (run["state"], run["rows"]["answered"]) == ("succeeded", 50)
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_a_prefix_is_followed(fleet: Fleet, scheme: str) -> None:
+    bucket = fleet.buckets[scheme]
+    with Client(fleet.stack.url) as client:
+        asked: dict[str, Any] = {"follow": True, "follow_every_s": 0.2, "model": "pictures"}
+        out = bucket.url("data/labels.jsonl")
+        run_id = client.post("/v2/runs", {**asked, "source": bucket.url("data/live"), "out": out})[
+            "id"
+        ]
+
+        def answered(rows: int) -> None:
+            until(
+                lambda: client.get(f"/v2/runs/{run_id}"),
+                lambda run: run["error"] or run["rows"]["answered"] == rows,
+            )
+
+        bucket.put(**{f"data/live/{n}.png": PNG + b"%d" % n for n in range(5)})
+        answered(5)
+        bucket.put(**{"data/live/2.png": PNG + b"other", "data/live/1a.png": PNG + b"new"})
+        answered(7)
+        client.runs.finish(run_id)
+        run = client.runs.wait(run_id)
+        assert (run.state, run.error, run.rows.total) == ("succeeded", None, 7)
+        rows = client.get(f"/v2/runs/{run_id}/rows?limit=100")["rows"]
+    ids = sorted(row["id"] for row in rows)
+    assert ids == ["0.png", "1.png", "1a.png", "2.png", "2.png@2", "3.png", "4.png"]
+    folder = f"{bucket.name}/data/labels.jsonl.parts"
+    parts = sorted(bucket.fs.find(folder))
+    joined = b"".join(bucket.fs.cat_file(part) for part in parts)
+    assert joined == bucket.fs.cat_file(f"{bucket.name}/data/labels.jsonl")

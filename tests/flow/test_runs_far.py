@@ -17,6 +17,7 @@ from wherry.client import Client
 from wherry.client.annotate import Options, annotate
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.stack import Stack
+from wherry.protocol.errors import InvalidRequest
 
 from ..support.models import model
 from ..support.receiver import Receiver, status
@@ -46,7 +47,7 @@ def far(tmp_path_factory: pytest.TempPathFactory, s3: JobsSettings) -> Iterator[
         "AWS_ACCESS_KEY_ID": "id",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "WHERRY_API_KEYS": str(folder / "keys.toml"),
-        "WHERRY_RUN_PLACES": "s3://wherry/data/",
+        "WHERRY_RUN_PLACES": "s3://wherry/data/,local",
         "WHERRY_RUN_SEGMENT_S": "0.2",
         "WHERRY_WEBHOOK_HOSTS": "127.0.0.1:*",
         "WHERRY_WEBHOOK_SCHEMES": "http",
@@ -154,6 +155,31 @@ def test_a_folder_of_files_goes_to_a_bucket_as_the_shards_wrote_them(
         assert bucket.get_object(Bucket="wherry", Key=key)["Body"].read() == file.read_bytes()
     told = run["output"]
     assert told["bytes"] > sum(file.stat().st_size for file in files)
+
+
+@pytest.mark.parametrize("who", [ACME, ADMIN], ids=["a tenant", "the operator"])
+def test_where_keys_are_needed_no_table_names_a_file_of_a_run_workers_machine(
+    far: Stack, bucket: Any, tmp_path: Path, who: Made
+) -> None:
+    """Though `local` is among the places, which is for a fleet without keys."""
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (16, 12)).save(secret)
+    bucket.put_object(Bucket="wherry", Key="data/named/a.png", Body=secret.read_bytes())
+    named = [f"file://{secret}", f"local://{secret}", str(secret), "a.png"]
+    rows = "".join(json.dumps({"id": str(n), "image": url}) + "\n" for n, url in enumerate(named))
+    bucket.put_object(Bucket="wherry", Key="data/named/rows.jsonl", Body=rows.encode())
+    with Client(far.url, api_key=who.token) as client:
+        source = "s3://wherry/data/named/rows.jsonl"
+        run_id = client.post("/v2/runs", {"source": source, "model": "object-detection"})["id"]
+        run = client.runs.wait(run_id)
+        assert (run.state, run.error) == ("succeeded", None)
+        client.runs.fetch(run_id, out := tmp_path / "out.jsonl")
+        with pytest.raises(InvalidRequest, match="WHERRY_RUN_PLACES: s3://wherry/data/"):
+            client.post("/v2/runs", {"source": str(tmp_path), "model": "object-detection"})
+    assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["3"]
+    failed = out.with_name("out.jsonl.errors.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in failed] == ["0", "1", "2"]
+    assert "is in no place that runs may read" in failed[0]
 
 
 @pytest.mark.parametrize("who", [ACME, ADMIN], ids=["a tenant", "the operator"])

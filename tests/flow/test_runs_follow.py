@@ -385,6 +385,8 @@ def test_what_cannot_be_followed_is_refused_by_name(client: Client, tmp_path: Pa
         ({"source": here, "format": "coco-detection"}, "format: "),
         ({"source": here, "format": "parquet"}, "written whole"),
         ({"source": here, "sample": 5}, "sample: does not go with follow"),
+        ({"source": here, "query": "select 1"}, "query: does not go with follow"),
+        ({"source": here, "order_by": "id"}, "order_by: does not go with follow"),
         ({"source": here, "every": 1.0}, "every: does not go with follow"),
         ({"source": here, "follow": False, "part_every_s": 5}, "part_every_s: goes with follow"),
     ):
@@ -394,7 +396,7 @@ def test_what_cannot_be_followed_is_refused_by_name(client: Client, tmp_path: Pa
     (tmp_path / "out.jsonl.parts" / "part-000001.jsonl").write_text("")
     for asked, told in (
         ({"source": f"{here}/rows.csv"}, "is a file"),
-        ({"source": f"{here}/*.csv"}, "tables, shards and films are not"),
+        ({"source": f"{here}/*.csv"}, "tables, shards, archives and films are not"),
         ({"source": f"{here}/none"}, "there is no such folder"),
         ({"source": here, "out": f"{here}/out.jsonl"}, "lies in the source"),
         ({"source": here, "out": f"{tmp_path}/out.jsonl"}, "parts of two runs"),

@@ -10,15 +10,20 @@ from ....tasks.base import Task
 from ...errors import UsageError
 from .base import Columns, Source
 from .choose import PlaceOf
-from .files import FileStore, FileVersion
+from .files import FileStore, FileVersion, is_web
 from .folder import FileRows, FolderSource
+from .hub_spelling import is_hub
 from .kinds import is_film, kind_of
+from .queries import is_database
 from .sampling import Sampling
 from .spelling import is_glob, split_glob
 from .walking import FoundFile, matching, walk
 
 #: How names end of what is being written, or copied, and will have another one.
 _HALF = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp", "~")
+
+#: How folders and files end that are whole data sets.
+_WHOLE = (".lance", ".zip")
 
 _WATCHED = "follow: watches a folder or a glob of files, on a disk or behind s3://, gs://, az://"
 
@@ -124,6 +129,8 @@ def open_watched(
     """The folder that `spec` names. Raises InvalidRequest, UsageError for what is not watched."""
     if sampling.asked:
         raise UsageError("every, frames: do not go with follow: each file is one row")
+    if is_hub(spec) or is_web(spec) or is_database(spec):  # before it is asked for: it may be away
+        raise InvalidRequest(f"{spec}: does not grow by files; {_WATCHED}")
     try:
         files, path = place(spec)
         root, pattern = _split(files, path)
@@ -149,9 +156,11 @@ def _split(files: FileStore, path: str) -> tuple[str, str]:
 
 
 def _refuse_unwatched(spec: str, files: FileStore, root: str, pattern: str) -> None:
-    if kind_of(pattern) not in (None, "text") or is_film(pattern):
+    is_table = kind_of(pattern) not in (None, "text") or spec.rstrip("/").lower().endswith(_WHOLE)
+    if is_table or is_film(pattern):
         raise InvalidRequest(
-            f"{spec}: {_WATCHED}, each of which is one row: tables, shards and films are not"
+            f"{spec}: {_WATCHED}, each of which is one row: tables, shards, archives and films are"
+            " not"
         )
     if files.is_file(root) or files.holder:
         raise InvalidRequest(f"{spec}: is a file; {_WATCHED}")

@@ -16,6 +16,7 @@ from wherry.jobs.expired import READ_OUT_S, Remover
 from wherry.jobs.stores import open_store
 from wherry.jobs.uploads import get_upload, read_manifest
 from wherry.protocol.errors import InvalidRequest
+from wherry.protocol.places import AllowedPlaces
 from wherry.runs.sources import run_place
 from wherry.tasks.registry import get_task
 
@@ -48,7 +49,8 @@ def tarred(files, mode="w"):
 
 
 def rows_of(source, runs):
-    place = run_place(runs.queue, runs.store, runs.jobs)
+    places = AllowedPlaces.of(runs.jobs.run_places)
+    place = run_place(places, runs.queue, runs.store, runs.jobs)
     return [
         (row.id, getattr(row, "values", None)) for row in open_source(source, IMAGES, place=place)
     ]

@@ -14,9 +14,14 @@ import pytest
 from wherry.client.annotate import sources
 from wherry.client.annotate.rows import SourceRow, UnreadableRow
 from wherry.client.annotate.sources import listings, remote
+from wherry.client.annotate.sources.base import Columns
+from wherry.client.annotate.sources.choose import place_of
 from wherry.client.annotate.sources.confined import place_among
 from wherry.client.annotate.sources.parts import Part
 from wherry.client.annotate.sources.remote import open_url
+from wherry.client.annotate.sources.sampling import USUAL
+from wherry.client.annotate.sources.walking import FoundFile
+from wherry.client.annotate.sources.watched import open_watched, refuse_unwatched
 from wherry.protocol.errors import InvalidRequest, RowError, Unavailable
 from wherry.protocol.places import AllowedPlaces
 from wherry.tasks.registry import get_task
@@ -258,3 +263,38 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("fsspec.core.url_to_fs", missing)
         with pytest.raises(InvalidRequest, match=rf"pip install 'wherry\[{extra}\]'"):
             open_source(f"{scheme}://box/in", IMAGES)
+
+
+def test_a_prefix_is_watched(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is new or another, in the order of paths, over pages, and behind a path alone."""
+    lister = listings.key_lister
+
+    def of_ten(fs: Any) -> Any:
+        _pages_of_ten(fs, monkeypatch)
+        return lister(fs)
+
+    monkeypatch.setattr(remote, "key_lister", of_ten)
+    refuse_unwatched(bucket.url("in"), place_of)  # empty as it is
+    folder = open_watched(bucket.url("in"), IMAGES, Columns(), USUAL, place_of)
+    assert folder.is_flat
+    assert list(folder.watched()) == []
+    names = [*(f"{n:02}.png" for n in range(25)), "a-b.png", "a/b.png", "a.png", "Z.png", "é.png"]
+    # What means something in URLs.
+    names += [
+        *("a?b.png", "a#b.png", "a b.png", "a%2Fb.png", "a+b.png", "\N{CAMERA}.png"),
+    ]
+    bucket.put(**{f"in/{name}": PNG for name in names}, **{"in2.png": PNG, "in/a.txt": b"-"})
+    first = {file.path: file.version for file in folder.watched()}
+    assert list(first) == sorted(names)
+    assert not any(version.changed_at for version in first.values()), "an object is whole"
+    assert {file.path: file.version for file in folder.watched()} == first
+    assert [file.path for file in folder.watched("20.png")] == sorted(names)[21:]
+    bucket.put(**{"in/07.png": PNG + b"2", "in/a0.png": PNG})
+    second = {file.path: file.version for file in folder.watched()}
+    assert list(second) == sorted([*names, "a0.png"])
+    assert {path for path in first if second[path] != first[path]} == {"07.png"}
+    rows = folder.listed(lambda: [FoundFile("07.png", id="07.png@2"), FoundFile("gone.png")])
+    assert [(row.id, isinstance(row, SourceRow)) for row in rows] == [
+        ("07.png@2", True),
+        ("gone.png", False),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,6 +19,8 @@ from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest, RowError
 from wherry.tasks.registry import get_task
 from wherry.tasks.samples import PNG
+
+from .test_sources_archives import zipped
 
 IMAGES = get_task("image-classification")
 
@@ -89,10 +92,17 @@ def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path: Path) -> None:
 
 def test_what_has_other_rows_than_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a")
+    (tmp_path / "rows.lance").mkdir()
+    zipped(tmp_path / "in.zip", {"in/a.png": PNG})
     for spec, told in (
         ("rows.csv", "is a file"),
-        ("*.csv", "tables, shards and films"),
-        ("*.mp4", "tables, shards and films"),
+        ("in.zip", "archives and films are not"),
+        ("in.zip/in", "is a file"),
+        ("rows.lance", "tables, shards, archives and films are not"),
+        ("rows.lance@1", "no such folder"),
+        ("*.zip", "archives"),
+        ("*.csv", "tables, shards, archives and films"),
+        ("*.mp4", "tables, shards, archives and films"),
         ("{1..3}.png", "no such folder"),
         ("none", "no such folder"),
     ):
@@ -103,3 +113,22 @@ def test_what_has_other_rows_than_files_is_refused(tmp_path: Path) -> None:
     refuse_unwatched(f"{tmp_path}/*.png", place_of)
     with pytest.raises(UsageError, match="follow"):
         open_watched(str(tmp_path), IMAGES, Columns(), Sampling(step=1), place_of)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "hf://datasets/acme/photos",
+        "HF://datasets/acme/photos/*.png",
+        "https://files.invalid/in",
+        "http://files.invalid/in/*.png",
+        "postgresql://db.invalid/shop",
+        "sqlite:////data/rows.db",
+    ],
+)
+def test_what_does_not_grow_by_files_is_refused_whether_it_answers_or_not(spec: str) -> None:
+    def place(spec: str) -> NoReturn:
+        raise AssertionError(f"{spec} is asked for")
+
+    with pytest.raises(InvalidRequest, match=r"does not grow by files; follow: watches a folder"):
+        open_watched(spec, IMAGES, Columns(), USUAL, place)
