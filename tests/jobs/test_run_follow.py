@@ -9,10 +9,18 @@ import pytest
 from wherry.jobs import JobsSettings
 from wherry.jobs.follow_records import RunFollow
 from wherry.jobs.run_follow import LookEnd, begin_following, finish_run, tell_fold, tell_look
-from wherry.jobs.run_records import RunSpec, RunState, RunWish, Shard, Step
+from wherry.jobs.run_records import (
+    RunExport,
+    RunOutput,
+    RunSpec,
+    RunState,
+    RunWish,
+    Shard,
+    Step,
+)
 from wherry.jobs.run_retry import retry_run
-from wherry.jobs.run_steps import end_run, release_step, segments_of
-from wherry.jobs.runs import command_run, shards_of
+from wherry.jobs.run_steps import end_run, finish_export, release_step, segments_of
+from wherry.jobs.runs import ask_export, command_run, shards_of
 
 from ..support.waiting import until
 from .test_runs import LEASE_S, NO_LEASE_S, PLAN, Runs
@@ -216,6 +224,26 @@ def test_one_that_was_canceled_follows_on_from_what_it_has(runs: Following) -> N
     assert runs.answer(runs.taken("shard/3"), 3)
     progress = runs.get().progress
     assert (progress.shards_total, progress.shards_done) == (5, 3)
+
+
+def test_an_export_of_a_run_that_follows_on_is_made_anew(runs: Following) -> None:
+    look = runs.begin()
+    assert runs.tell(look, 1, LookEnd.MORE, LEASE_S)
+    assert runs.answer(runs.taken("shard/0"), 3)
+    runs.command("cancel")
+
+    def exported() -> RunExport:
+        return runs.queue.run(ask_export("run_1", "csv", runs.settings))
+
+    exported()
+    made = RunExport(state="done", output=RunOutput(files=1))
+    assert runs.queue.run(finish_export(runs.taken("export/csv"), made, runs.settings))
+    assert exported() == made
+    assert runs.queue.run(retry_run(runs.get().spec, runs.settings))
+    assert runs.tell(runs.taken("follow"), 1, LookEnd.LAST)
+    assert runs.answer(runs.taken("shard/1"), 3)
+    assert runs.end(runs.taken("merge"), output=RunOutput(files=1))
+    assert exported().state == "making", "it has rows more"
 
 
 @pytest.mark.parametrize("ends", [False, True])
