@@ -35,6 +35,28 @@ def quality_of_shard(stretches: Stretches, reasons: FailureReasons) -> bytes:
     return to_json({"stretches": stretches.as_json(), "reasons": reasons.as_json()})
 
 
+def quality_of_shards(store: Store, run_id: str, shards: Sequence[Shard]) -> dict[str, bytes]:
+    """What is stored of shards that are one from now on, by kind. Their rows follow each other."""
+    stretches, reasons, seen = Stretches(), FailureReasons(), SeenPictures()
+
+    def told(shard: Shard, kind: str) -> bytes:
+        return store.get(store.ref(quality_key(run_id, shard.number, shard.sheet, kind)))
+
+    for shard in shards:
+        if shard.tells(QUALITY):
+            counted = from_json(told(shard, QUALITY))
+            stretches.add(Stretches.of_json(counted["stretches"]))
+            reasons.join(FailureReasons.of_json(counted["reasons"]))
+        if shard.tells(SEEN):
+            seen.add(SeenPictures(told(shard, SEEN)))
+    found = {}
+    if any(shard.tells(QUALITY) for shard in shards):
+        found[QUALITY] = quality_of_shard(stretches, reasons)
+    if len(seen):
+        found[SEEN] = bytes(seen)
+    return found
+
+
 class Quality:
     """That of one run, as far as its shards are done."""
 

@@ -7,7 +7,7 @@ another, as the run's last step would.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,11 +21,13 @@ from ..client.annotate.rows import Origin
 from ..client.annotate.segments import SegmentTaker, rows_of, take_in, take_in_rows
 from ..jobs.call import Queue
 from ..jobs.follow_records import Replaced
-from ..jobs.run_blobs import part_key, pictures_key, shard_key, sheet_key
+from ..jobs.run_blobs import part_key, pictures_key, quality_key, shard_key, sheet_key
 from ..jobs.run_follow import tell_fold
+from ..jobs.run_quality import QUALITY, SEEN, quality_of_shards
 from ..jobs.run_records import RunOutput, Shard, ShardCounts
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
+from .earlier import beginnings_of
 from .hold import StepHold, StepLost
 from .shard_files import FILES, packed_files, shard_files
 from .sheet_fold import SheetFold
@@ -92,8 +94,11 @@ class Fold:
             sheet = self._gather(ledger, shards, segments)
             piece = self._piece(ledger, shards, Path(own), name)
             segment = taker.segment()
+            told = quality_of_shards(self._store, self._run_id, shards)
             for key, body in (
+                *((quality_key(self._run_id, first.number, name, k), v) for k, v in told.items()),
                 (shard_key(self._run_id, first.number, "rows", name), rows_of(ledger)),
+                (shard_key(self._run_id, first.number, "keys", name), beginnings_of(ledger)),
                 (shard_key(self._run_id, first.number, "segment", name), segment),
                 (shard_key(self._run_id, first.number, FILES, name), self._files(shards)),
                 (sheet_key(self._run_id, first.number, name), bytes(sheet.body)),
@@ -103,7 +108,7 @@ class Fold:
                 self._hold.check()
                 if body:
                     self._store.put(key, body)
-        one = _one(shards, name, piece, has_pictures=bool(sheet.pictures))
+        one = _one(shards, name, piece, told, has_pictures=bool(sheet.pictures))
         numbers = [shard.number for shard in shards]
         call = tell_fold(self._hold.step, one, name if segment else "", numbers, self._jobs)
         if not self._queue.run(call):
@@ -146,14 +151,23 @@ def forget(store: Store, run_id: str, replaced: Replaced) -> None:
     keys += [shard_key(run_id, number, FILES, name) for name in replaced.files]
     for name in names:
         sheet, piece = sheet_key(run_id, number, name), replaced.piece
-        keys += [shard_key(run_id, number, "rows", name), sheet, f"{sheet}.index"]
+        keys += [shard_key(run_id, number, kind, name) for kind in ("rows", "keys")]
+        keys += [quality_key(run_id, number, name, kind) for kind in (QUALITY, SEEN)]
+        keys += [sheet, f"{sheet}.index"]
         keys += [pictures_key(run_id, number, name), f"{piece}/manifest"]
         keys += [part_key(piece, part) for part in range(replaced.parts)]
     for key in keys:
         store.delete(store.ref(key))
 
 
-def _one(shards: Sequence[Shard], name: str, piece: RunOutput, *, has_pictures: bool) -> Shard:
+def _one(
+    shards: Sequence[Shard],
+    name: str,
+    piece: RunOutput,
+    told: Iterable[str],
+    *,
+    has_pictures: bool,
+) -> Shard:
     """The record of the one that stands for some."""
     first, last = shards[0], shards[-1]
     counts = {
@@ -171,7 +185,9 @@ def _one(shards: Sequence[Shard], name: str, piece: RunOutput, *, has_pictures: 
         sheet=name,
         piece=piece,
         rows_blob=name,
+        keys_blob=name,
         has_pictures=has_pictures,
+        told=" ".join(told),
         ended_at_ms=last.ended_at_ms,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from io import BytesIO
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -16,8 +16,8 @@ from ..client.annotate import Options, Summary
 from ..client.annotate.annotate import AnsweringTimes, layout_of, sum_up, write_half
 from ..client.annotate.beside import NOTHING_BESIDE, Beside
 from ..client.annotate.formats.joining import CannotJoin
-from ..client.annotate.ledger import Ledger
-from ..client.annotate.packing import image_of
+from ..client.annotate.ledger import HASH, Ledger
+from ..client.annotate.packing import Packer, image_of
 from ..client.annotate.pictures import Pictures
 from ..client.annotate.pieces import join_pieces
 from ..client.annotate.places import ERRORS, beside, ledger_path
@@ -36,8 +36,10 @@ from ..jobs.run_steps import segments_of
 from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
+from ..protocol.errors import InvalidRequest
 from .asked import asked_of, is_local, joins, options_of
 from .disk_place import put_on_disk
+from .earlier import origin_text
 from .fleet import RunClient
 from .hold import StepHold, StepLost
 from .quality import beside_of
@@ -157,7 +159,7 @@ class Merge:
         with places.half() as half:
             layout = layout_of(options, asked, half)
             if layout.pictures:
-                self._keep_pictures(asked, layout.pictures)
+                self._keep_pictures(asked, layout.pictures, places.ledger)
             self._hold.check()
             told = options if self._is_local else _named(options)
             summary = write_half(told, asked, places.ledger, half, layout, self._answered())
@@ -165,12 +167,23 @@ class Merge:
             places.place(half)
         return summary
 
-    def _keep_pictures(self, asked: PreparedRun, pictures: Pictures) -> None:
-        """Read the source once more: shards keep no pictures."""
-        for position, row in enumerate(asked.source):
+    def _keep_pictures(self, asked: PreparedRun, pictures: Pictures, ledger: Ledger) -> None:
+        """Read the source once more: shards keep no pictures.
+
+        A row whose picture is another now has none, which its writer tells. Raises InvalidRequest
+        where there are other rows.
+        """
+        plan = self._hold.step.plan
+        # A format that asks for other parameters has other keys; those of before are not noted.
+        is_told = plan is not None and plan.origin == origin_text(asked.origin)
+        packer = Packer(asked.origin, HASH) if is_told else None
+        both = zip_longest(ledger.placed_keys(), asked.source)
+        for position, (known, row) in enumerate(both):
             self._hold.check()
+            if known is None or row is None or row.id != known[0]:
+                raise _other_rows(asked.origin.source, known and known[0], row and row.id)
             image = image_of(asked.origin.task, row) if isinstance(row, SourceRow) else None
-            if image and isinstance(row, SourceRow):
+            if image and isinstance(row, SourceRow) and _is_same(row, known[1], packer):
                 pictures.keep(position, image, row.file)
 
     def _files_of(self, shards: Sequence[Shard]) -> Iterator[FoundFile]:
@@ -234,6 +247,20 @@ def _are_in_pieces(shards: Sequence[Shard]) -> bool:
             return False
         base += shard.rows
     return True
+
+
+def _is_same(row: SourceRow, key: bytes, packer: Packer | None) -> bool:
+    """Whether a row is what was answered: frames and pages are drawn anew, which tells nothing."""
+    return packer is None or row.frame is not None or packer.key(row.values) == key
+
+
+def _other_rows(source: str, known: str | None, found: str | None) -> InvalidRequest:
+    was = "no row" if known is None else f"row {known!r}"
+    now = "no row is" if found is None else f"{found!r} is"
+    return InvalidRequest(
+        f"the source has changed: where {was} was answered, {now} now: pictures are read from"
+        f" {source} once all is answered; put back what was there, or take --images none"
+    )
 
 
 def _named(options: Options) -> Options:

@@ -53,12 +53,14 @@ class Segments:
         self.earlier: EarlierAnswers | None = None
         #: Jobs whose answers are in the ledger, and not known to be in the store.
         self._settled: list[str] = []
+        #: Segments that are in the store, of which Redis was not told.
+        self._untold: list[str] = []
         self._looked_at = self._stored_at = time.monotonic()
 
     def resume(self) -> None:
         """Take in what earlier tries at this shard stored."""
         take_in(self._ledger, self._stored(), resume=True)
-        self._taker.skip()
+        self._taker.kept()
         count = self._ledger.database.execute
         self._reused = sum(map(_reused, self._hold.step.segments))
         self._answered = int(count("SELECT count(*) FROM parts").fetchone()[0]) - self._reused
@@ -87,24 +89,31 @@ class Segments:
 
     def store(self, progress: Progress) -> None:
         """Put what is new into the store, then let the server forget what it answered."""
-        name = self.put()
-        self._hold.save(self.counts(progress), segment=name)
+        names = self.put()
+        self._hold.save(self.counts(progress), segment=names)
+        self._untold.clear()
         self._stored_at = time.monotonic()
         self.forget()
 
     def put(self) -> str:
-        """Put what is new into the store; the segment's name, "" where nothing is new."""
-        segment = self._taker.segment()
-        if not segment:
-            return ""
+        """Put what is new into the store; names of segments that Redis does not know, with blanks.
+
+        Raises Unavailable: then all of it is new still.
+        """
+        if segment := self._taker.segment():
+            self._put(segment)
+        return " ".join(self._untold)
+
+    def _put(self, segment: bytes) -> None:
         name = f"{self._count:06}-{self._hold.attempt}"
         if self.earlier and self.earlier.unstored:
             name += f"{_REUSED}{self.earlier.unstored}"
         self._store.put(shard_key(self._hold.step.run_id, self._number, "segment", name), segment)
+        self._taker.kept()
+        self._untold.append(name)
         self._count += 1
         if self.earlier:
             self.earlier.stored()
-        return name
 
     def forget(self) -> None:
         """Let the jobs go whose answers are in the store."""

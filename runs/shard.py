@@ -156,6 +156,8 @@ class ShardRun:
             for progress in run.run():
                 self._hold.check()
                 segments.look(progress)
+            # Whoever has to leave the shard while its output is written leaves no answer behind.
+            segments.store(run.progress)
         except StepCanceled:
             self._leftovers.cancel(run.under_way())
             raise

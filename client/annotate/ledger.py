@@ -337,6 +337,11 @@ class Ledger:
         found = ((at, self._db.execute(query, (at,)).fetchone()) for at in positions)
         return {at: (row[0], row[1]) for at, row in found if row}
 
+    def placed_keys(self) -> Iterator[tuple[str, bytes]]:
+        """The id and the key of every row of this run, in their order."""
+        self._flush()
+        yield from self._db.execute("SELECT id, key FROM rows ORDER BY position")
+
     def paths(self) -> Iterator[str]:
         """Where this run's rows were read from, those that say so."""
         self._flush()

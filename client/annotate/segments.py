@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from .ledger import Ledger, twice
+from .ledger import HASH, Ledger, twice
 
 #: Columns of the tables that travel, as both sides name them.
 _ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -55,15 +55,17 @@ class SegmentTaker:
         )
         return int(found.fetchone()[0])
 
-    def skip(self) -> None:
-        """Leave out what it has: it came from pieces."""
+    def kept(self) -> None:
+        """Note that what it has is in pieces: it came from some, or the last one was put away."""
         self._taken = self._last_block()
         self._ledger.database.execute("DELETE FROM new_failures")
 
     def segment(self) -> bytes:
-        """What is new since the last piece, and the jobs under way; b"" for nothing new."""
+        """What is in no piece yet, and the jobs under way; b"" for nothing new.
+
+        It is new still until it is said to be `kept`.
+        """
         self._ledger.commit()
-        last = self._last_block()
         new = {
             "blocks": f"WHERE id > {self._taken}",
             "parts": f"WHERE block > {self._taken}",
@@ -71,10 +73,7 @@ class SegmentTaker:
         }
         if not any(self._holds(name, which) for name, which in new.items()):
             return b""
-        self._taken = last
-        packed = _packed(self._ledger, _ANSWERS, new)
-        self._ledger.database.execute("DELETE FROM new_failures")
-        return packed
+        return _packed(self._ledger, _ANSWERS, new)
 
     def _holds(self, name: str, which: str) -> bool:
         found = self._ledger.database.execute(f"SELECT EXISTS (SELECT 1 FROM {name} {which})")  # noqa: S608 # our own names
@@ -218,6 +217,7 @@ def forget_all(ledger: Ledger) -> None:
     ledger.commit()
     for table in ("rows", "texts", "samples", "answers", "parts", "blocks", "failures", "jobs"):
         ledger.database.execute(f"DELETE FROM {table}")  # noqa: S608 # our own names
+    ledger.set_meta("hash", HASH)  # what it takes in has keys of today
     ledger.commit()
 
 

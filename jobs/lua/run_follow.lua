@@ -6,6 +6,7 @@
 local id = ARGV[2]
 if not owns(id, 'plan', ARGV[3]) then return 0 end
 let_go(id, 'plan')
+note_wait(id, 'plan', '')
 redis.call('HSET', KEYS[1], 'plan', ARGV[4], 'rows_total', 0, 'shards_total', 0, 'follow', ARGV[5],
   'following', '1')
 redis.call('ZADD', of(id, 'ready'), order('follow'), 'follow')

@@ -11,6 +11,7 @@ local id = ARGV[2]
 if not owns(id, 'follow', ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], 'follow', ARGV[4])
 redis.call('HDEL', of(id, 'faults'), 'follow')
+note_wait(id, 'follow', '')
 local state, total = redis.call('HGET', KEYS[1], 'state'), tonumber(redis.call('HGET', KEYS[1], 'shards_total'))
 for i = 10, #ARGV do
   local step = 'shard/' .. text(total + i - 10)

@@ -29,7 +29,10 @@ if not f[3] then
 else
   redis.call('HSET', run, 'state', 'running')
   local sampling = redis.call('HGET', run, 'sampling') == '1'
-  if redis.call('HGET', run, 'following') == '1' then offer(id, 'follow') end
+  if redis.call('HGET', run, 'following') == '1' then
+    redis.call('DEL', of(id, 'exports')) -- rows are to come that they lack
+    offer(id, 'follow')
+  end
   for _, n in ipairs(redis.call('HKEYS', of(id, 'shards'))) do
     local record = cjson.decode(redis.call('HGET', of(id, 'shards'), n))
     if record.state ~= 'done' then

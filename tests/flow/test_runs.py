@@ -20,6 +20,7 @@ from wherry.jobs.keys import Keys
 from wherry.jobs.runs import shards_of
 from wherry.jobs.stores import FolderStore
 from wherry.ops.stack import Stack
+from wherry.protocol.errors import WherryError
 from wherry.tasks.annotations.formats import BY_NAME
 
 from ..support.holding import held
@@ -211,6 +212,39 @@ def test_a_format_is_joined_of_what_the_shards_wrote(
     settings, queue = JobsSettings(redis_url=fleet.redis_url), Queue(fleet.redis_url)
     assert all(shard.piece for shard in queue.run(shards_of(run_id, settings)))
     queue.close()
+
+
+def test_pictures_are_those_that_were_answered(
+    runs: Runs, tmp_path: Path, let_go: Callable[[], None]
+) -> None:
+    """They are read once more when all is answered: by then the folder may be another."""
+    let_go()
+    source = tmp_path / "changing"
+    source.mkdir()
+    for number in range(6):
+        Image.new("RGB", (40 + number, 30), (number, 90, 7)).save(source / f"{number}.png")
+    run_id = runs.begin(source=str(source), model="object-detection", shard_rows=4)
+    assert runs.ended(run_id)["state"] == "succeeded"
+    kept = (source / "2.png").read_bytes()
+
+    def exported(folder: str) -> Path:
+        return runs.client.runs.fetch(run_id, tmp_path / folder, format="yolo")
+
+    Image.new("RGB", (9, 9)).save(source / "2.png")
+    (source / "4.png").write_bytes(b"no picture any more")
+    labels = exported("replaced")
+    names = {path.name for path in labels.rglob("*.png")}
+    assert names == {"0.png", "1.png", "3.png", "5.png"}
+    errors = (tmp_path / "replaced.errors.jsonl").read_text()
+    assert "2.png" in errors
+    assert "4.png" in errors
+    (source / "2.png").write_bytes(kept)
+    (source / "1.png").rename(source / "1 renamed.png")
+    run_id = runs.client.runs.clone(run_id, format="csv").id
+    assert runs.ended(run_id)["state"] == "succeeded"
+    (source / "0.png").unlink()
+    with pytest.raises(WherryError, match=r"'0.png'.*'1 renamed.png' is now"):
+        exported("moved")
 
 
 def test_a_run_is_held_after_its_sample(runs: Runs, table: Path) -> None:

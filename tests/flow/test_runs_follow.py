@@ -325,6 +325,10 @@ def test_small_shards_are_put_together_and_say_the_same(
     assert [row["index"] for row in client.runs.rows(run_id)] == list(range(100))
     rows = list(client.runs.rows(run_id))
     assert [row["id"] for row in rows] == [f"{number:03}.png" for number in range(100)]
+    quality = client.runs.quality(run_id)
+    assert [each["rows"] for each in quality["stretches"]["stretches"]] == [50, 50]
+    assert [failure["examples"] for failure in quality["failures"]] == [["050.png"]]
+    assert quality["near_duplicates"]["pictures"] == 99
     for row in (rows[0], rows[20], rows[99]):
         small = Image.open(BytesIO(httpx.get(f"{fleet.url}{row['picture_url']}").content))
         number = row["index"]
@@ -343,7 +347,9 @@ def test_small_shards_are_put_together_and_say_the_same(
     names = {f"{shard.number:06}": shard.sheet for shard in shards()}
     for blob in store.blobs(f"run/{run_id}/"):
         kind, of, *rest = blob.key.split("/")[2:]
-        if kind in ("shard", "sheet", "pictures"):
+        if kind == "seen" and not rest:
+            continue  # a list of files that were seen, of the run as a whole
+        if kind in ("shard", "sheet", "pictures", "quality", "seen"):
             assert of in names, blob.key
             assert not names[of].startswith("f") or names[of] in "/".join(rest), blob.key
     run = finished(client, run_id)
@@ -356,6 +362,8 @@ def test_small_shards_are_put_together_and_say_the_same(
     table = client.runs.fetch(run_id, tmp_path / "again.csv", format="csv")
     assert table.read_bytes() == alone.read_bytes(), "an export, of answers that were moved"
     queue.close()
+    later = ended(client, client.post("/v2/runs", {"source": str(source), "model": "pictures"})["id"])
+    assert (later["state"], later["rows"]["reused"]) == ("succeeded", 99)
     client.runs.forget(run_id)
     until(lambda: list(store.blobs(f"run/{run_id}/")), lambda blobs: not blobs)
 

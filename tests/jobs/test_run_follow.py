@@ -9,9 +9,18 @@ import pytest
 from wherry.jobs import JobsSettings
 from wherry.jobs.follow_records import RunFollow
 from wherry.jobs.run_follow import LookEnd, begin_following, finish_run, tell_fold, tell_look
-from wherry.jobs.run_records import RunSpec, RunState, Shard, Step
-from wherry.jobs.run_steps import end_run, segments_of
-from wherry.jobs.runs import command_run, shards_of
+from wherry.jobs.run_records import (
+    RunExport,
+    RunOutput,
+    RunSpec,
+    RunState,
+    RunWish,
+    Shard,
+    Step,
+)
+from wherry.jobs.run_retry import retry_run
+from wherry.jobs.run_steps import end_run, finish_export, release_step, segments_of
+from wherry.jobs.runs import ask_export, command_run, shards_of
 
 from ..support.waiting import until
 from .test_runs import LEASE_S, NO_LEASE_S, PLAN, Runs
@@ -177,3 +186,82 @@ def test_an_ended_run_leaves_nothing_of_its_looks(runs: Following) -> None:
     assert runs.queue.run(end_run(look, RunState.FAILED, runs.settings))
     assert not runs.tell(look, 1)
     assert runs.take() is None
+
+
+def test_what_a_look_waited_for_is_told_until_one_comes_through(runs: Following) -> None:
+    runs.create(follow=True)
+    for name in ("plan", "follow"):
+        step = runs.taken(name)
+        assert runs.queue.run(release_step(step, runs.settings, waits_for="a bucket is away"))
+        assert [wait.step for wait in runs.get().progress.waits] == [name]
+        step = runs.taken(name)
+        if name == "plan":
+            call = begin_following(step, PLAN, RunFollow(since_ms=1), runs.settings)
+            assert runs.queue.run(call)
+        else:
+            assert runs.tell(step, 1)
+        assert runs.get().progress.waits == []
+
+
+def test_one_that_was_canceled_follows_on_from_what_it_has(runs: Following) -> None:
+    look = runs.begin()
+    assert runs.tell(look, 4, LookEnd.MORE, LEASE_S)
+    for number in range(2):
+        assert runs.answer(runs.taken(f"shard/{number}"), 3)
+    shards = runs.queue.run(shards_of("run_1", runs.settings))
+    one = shards[0].model_copy(update={"rows": 6, "planned": 6, "folds": 1})
+    assert runs.queue.run(tell_fold(look, one, "both", [0, 1], runs.settings))
+    assert runs.save(runs.taken("shard/2"), "some", done=1) is RunWish.GO
+    runs.command("cancel")
+    spec = runs.get().spec
+    assert runs.queue.run(retry_run(spec, runs.settings))
+    assert not runs.tell(look, 1), "who looked then looks no more"
+    run = runs.get()
+    assert (run.state, run.progress.following) == (RunState.RUNNING, True)
+    again = runs.taken("follow")
+    assert runs.taken("shard/2").segments == ["some"]
+    assert runs.tell(again, 1, wait_s=LEASE_S)
+    assert runs.answer(runs.taken("shard/3"), 3)
+    progress = runs.get().progress
+    assert (progress.shards_total, progress.shards_done) == (5, 3)
+
+
+def test_an_export_of_a_run_that_follows_on_is_made_anew(runs: Following) -> None:
+    look = runs.begin()
+    assert runs.tell(look, 1, LookEnd.MORE, LEASE_S)
+    assert runs.answer(runs.taken("shard/0"), 3)
+    runs.command("cancel")
+
+    def exported() -> RunExport:
+        return runs.queue.run(ask_export("run_1", "csv", runs.settings))
+
+    exported()
+    made = RunExport(state="done", output=RunOutput(files=1))
+    assert runs.queue.run(finish_export(runs.taken("export/csv"), made, runs.settings))
+    assert exported() == made
+    assert runs.queue.run(retry_run(runs.get().spec, runs.settings))
+    assert runs.tell(runs.taken("follow"), 1, LookEnd.LAST)
+    assert runs.answer(runs.taken("shard/1"), 3)
+    assert runs.end(runs.taken("merge"), output=RunOutput(files=1))
+    assert exported().state == "making", "it has rows more"
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_one_that_took_no_more_ends_as_it_would_have(runs: Following, ends: bool) -> None:
+    """Its last look was told, or was not yet."""
+    look = runs.begin()
+    assert runs.tell(look, 1, LookEnd.MORE, LEASE_S)
+    runs.finish()
+    if ends:
+        assert runs.tell(look, end=LookEnd.LAST)
+    shard = runs.taken("shard/0")
+    runs.command("cancel")
+    assert runs.queue.run(retry_run(runs.get().spec, runs.settings))
+    assert not runs.answer(shard, 3)
+    progress = runs.get().progress
+    assert (progress.following, progress.finishing) == (not ends, not ends)
+    if not ends:
+        assert runs.tell(runs.taken("follow"), end=LookEnd.LAST)
+    assert runs.answer(runs.taken("shard/0"), 3)
+    assert runs.state() is RunState.MERGING
+    assert runs.taken("merge")

@@ -126,6 +126,7 @@ def test_a_job_whose_rows_come_in_two_segments_is_in_both(
     for rows in ((0, 1), (2,)):
         answers.look(keys_of(*rows))
         segment = taker.segment()
+        taker.kept()
         answers.stored()
         with Ledger(tmp_path / f"other {rows}") as other:
             take_in(other, [segment])
