@@ -72,9 +72,11 @@ function asked(run) {
     ${fact("Model", html`<a href=${href(["models", run.model])}>${run.model}</a>${run.version ? `, version ${run.version}` : ""}`)}
     ${fact("Task", run.task)}
     ${fact("Rows of", html`<span class="mono">${run.source}</span>`)}
+    ${run.query ? fact("Query", html`<code>${run.query}</code>${run.order_by ? html`, cut by <code>${run.order_by}</code>` : ""}`) : nothing}
     ${fact("Written as", html`${run.format || "jsonl"}${run.out ? html` to <span class="mono">${run.out}</span>` : ", kept by the fleet"}`)}
     ${parameters.map(([name, value]) => fact(html`<code>${name}</code>`, html`<code>${typeof value === "string" ? value : JSON.stringify(value)}</code>`))}
     ${run.sample ? fact("Sample first", counted(run.sample, "row")) : nothing}
+    ${run.reuse === false ? fact("Reuse", "no: all rows are computed") : nothing}
     ${run.compare ? fact("Held against", cloned(run.compare)) : nothing}
     ${run.tenant ? fact("Tenant", run.tenant) : nothing}
     ${run.cloned_from ? fact("Cloned from", cloned(run.cloned_from)) : nothing}
