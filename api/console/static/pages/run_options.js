@@ -86,8 +86,8 @@ const FILMS = [
 
 /** @type {[string, string, string, string][]} */
 const FOLLOWS = [
-  ["part_every_s", "Seconds a part", "0", "New files wait for others so long; 0 has each found at once."],
-  ["follow_for_s", "Seconds in all", "until you say so", "It is finished after so many from its start."],
+  ["part_every_s", "Seconds to a part", "0", "New files wait for others so long."],
+  ["follow_for_s", "Seconds to follow", "until you say so", "It is finished after so many from its start."],
 ];
 
 /**
