@@ -240,7 +240,7 @@ def _download(client: Client, file_id: str | None, out: IO[bytes]) -> None:
 
 def _wait(client: Client, batch: dict[str, Any], *, visible: bool) -> dict[str, Any]:
     """A batch at its end; a bar shows its lines."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=stderr, disable=not visible) as progress:
         bar = progress.add_task(batch["status"], total=None)
         while batch["status"] not in _ENDS:

@@ -108,7 +108,7 @@ def watch(
 
 def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
     """A run at its end, or held; a bar shows its rows, or a line of JSON each change."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=stderr, disable=as_json) as progress:
         bar = progress.add_task("", total=None)
 

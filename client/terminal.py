@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from rich.console import (
 )
 from rich.live import Live
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -51,8 +53,12 @@ PATIENCE_S = 5.0
 _ENDLESS = 100_000
 
 
+#: What a terminal would obey in a text: names, labels and messages are others' words.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 class Output(Console):
-    """A console that is as wide as its lines where no terminal shows them."""
+    """A console as wide as its lines where no terminal shows them; no text commands a terminal."""
 
     @property  # type: ignore[misc] # nobody sets it
     def size(  # pyright: ignore[reportIncompatibleMethodOverride] # likewise
@@ -62,6 +68,16 @@ class Output(Console):
         if self.is_terminal or "COLUMNS" in os.environ:
             return ConsoleDimensions(*shutil.get_terminal_size())
         return ConsoleDimensions(_ENDLESS, 25)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render a thing, without what a terminal would obey in its texts."""
+        for segment in super().render(renderable, options):
+            if not segment.control and _OBEYED.search(segment.text):
+                yield Segment(_OBEYED.sub("", segment.text), segment.style)
+            else:
+                yield segment
 
 
 stdout, stderr = Output(), Output(stderr=True)

@@ -19,6 +19,8 @@ _RUN: dict[str, Any] = {
     "task": "object-detection",
     "format": "coco-detection",
     "source": "s3://bucket/photos",
+    "query": "",
+    "order_by": "",
     "out": "",
     "parameters": {"threshold": 0.5},
     "inputs": {},

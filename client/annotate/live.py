@@ -25,7 +25,7 @@ class View:
     def __init__(self, console: Console, client: Fleet, model: str) -> None:
         self._console, self._client, self._model = console, client, model
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),

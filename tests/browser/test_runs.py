@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import re
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from playwright.sync_api import Locator, Page, expect
 from wherry.ops.stack import Stack
 
 from .drawn import at
+from .told_run import ID, tell
 
 Show = Callable[[str], Page]
 Check = Callable[[Page], None]
@@ -341,7 +344,7 @@ def test_a_samples_report_and_the_least_sure_rows_are_taken(
     assert all(len(task["predictions"]) == 1 for task in tasks)
 
 
-def test_a_run_is_paused_goes_on_and_is_canceled_and_forgotten(
+def test_a_run_is_paused_goes_on_is_canceled_tried_again_and_forgotten(
     show: Show, hold: Path, tmp_path: Path
 ) -> None:
     texts = tmp_path / "texts.jsonl"
@@ -358,6 +361,10 @@ def test_a_run_is_paused_goes_on_and_is_canceled_and_forgotten(
     page.get_by_role("button", name="Cancel it").click()
     hold.unlink()
     state(page, "canceled")
+    page.get_by_role("button", name="Retry").click()
+    state(page, "succeeded")
+    expect(page.get_by_text("40 of 40 rows (100 %)")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     page.get_by_role("button", name="Forget…").click()
     page.get_by_role("button", name="Forget it").click()
     expect(page.locator("main h1")).to_have_text("Data sets")
@@ -373,6 +380,7 @@ def test_a_folder_is_followed_until_somebody_says_that_it_is_enough(
     page.get_by_label("A place that the fleet reads").check()
     field(page, "source").fill(str(watched))
     field(page, "follow").check()
+    field(page, "follow_for_s").fill("3600")
     check_accessible(page)
     page.get_by_role("button", name="Start the run").click()
     notice = page.get_by_role("status").filter(has_text="Following its source")
@@ -387,6 +395,75 @@ def test_a_folder_is_followed_until_somebody_says_that_it_is_enough(
     assert json.loads(lines[0])["id"] == "first.png"
     page.get_by_role("button", name="Finish").click()
     state(page, "succeeded")
+    clone(page)
+    expect(field(page, "follow")).to_be_checked()
+    expect(field(page, "follow_for_s")).to_have_value("3600")
+    field(page, "follow").uncheck()
+    begin(page)
+    state(page, "succeeded")
+    expect(page.get_by_text("2 of 2 rows (100 %)")).to_be_visible()
+
+
+def clone(page: Page) -> None:
+    page.get_by_role("link", name="Clone…").click()
+    expect(page.locator("main h1")).to_have_text(re.compile("^Clone "))
+
+
+def begin(page: Page) -> None:
+    """Send the form; the page of another run comes."""
+    before = page.url
+    page.get_by_role("button", name="Start the run").click()
+    page.wait_for_url(lambda url: "#/runs/run_" in url and url != before)
+
+
+def test_a_data_base_is_asked_for_its_query_which_a_clone_keeps(
+    show: Show, watched: Path, check_accessible: Check
+) -> None:
+    with closing(sqlite3.connect(watched / "reviews.db")) as made:
+        made.execute("CREATE TABLE reviews (id INTEGER PRIMARY KEY, text TEXT)")
+        made.executemany("INSERT INTO reviews (text) VALUES (?)", [(f"no {n}",) for n in range(9)])
+        made.commit()
+    page = show("#/runs/new")
+    field(page, "model").select_option("held")
+    page.get_by_label("A place that the fleet reads").check()
+    expect(field(page, "query")).to_have_count(0)
+    field(page, "source").fill(str(watched / "reviews.db"))
+    field(page, "query").fill("SELECT id, text FROM reviews WHERE id > 2")
+    field(page, "order_by").fill("id")
+    page.get_by_text("Limits and reuse").click()
+    field(page, "reuse").check()
+    check_accessible(page)
+    begin(page)
+    state(page, "succeeded")
+    expect(page.get_by_text("7 of 7 rows (100 %)")).to_be_visible()
+    expect(page.get_by_text("SELECT id, text FROM reviews WHERE id > 2")).to_be_visible()
+    expect(page.get_by_text("no: all rows are computed")).to_be_visible()
+    clone(page)
+    expect(field(page, "order_by")).to_have_value("id")
+    field(page, "query").fill("SELECT id, text FROM reviews WHERE id > 4")
+    page.get_by_text("Limits and reuse").click()
+    field(page, "reuse").uncheck()
+    begin(page)
+    state(page, "succeeded")
+    expect(page.get_by_text("5 of 5 rows (100 %)")).to_be_visible()
+    expect(page.get_by_text("known from before, not computed again")).to_be_visible()
+
+
+def test_what_a_run_waits_for_is_told(show: Show, page: Page, check_accessible: Check) -> None:
+    waits = {"step": "merge", "reason": "/data: no space left", "since": "2026-01-01T00:00:00.000Z"}
+    tell(page, state="merging", ended_at=None, output=None, waiting_for=waits)
+    show(f"#/runs/{ID}")
+    told = page.get_by_role("status").filter(has_text="It waits")
+    expect(told).to_contain_text("(merge): /data: no space left")
+    check_accessible(page)
+
+
+def test_those_that_do_runs_are_workers_of_the_fleet(show: Show) -> None:
+    page = show("#/fleet")
+    row = page.get_by_role("table", name="Workers").get_by_role("row").filter(has_text="runs")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("ready")
+    expect(page.locator(".fleet-totals")).to_contain_text("Run workers")
 
 
 def test_a_zip_is_a_data_set(show: Show, photos: Path, tmp_path: Path) -> None:

@@ -20,9 +20,11 @@ SIZE = (640, 480)
 _AT = "2026-01-01T00:00:00.000Z"
 
 
-def tell(page: Page) -> None:
-    """Have a page hear of the run: its calls about it are answered here."""
-    page.route(re.compile(rf"/v2/runs/{ID}(\?|$)"), lambda route: route.fulfill(json=view()))
+def tell(page: Page, **changed: Any) -> None:
+    """Have a page hear of the run, but for what is changed: its calls are answered here."""
+    page.route(
+        re.compile(rf"/v2/runs/{ID}(\?|$)"), lambda route: route.fulfill(json=view(**changed))
+    )
     page.route(re.compile(rf"/v2/runs/{ID}/quality"), lambda route: route.fulfill(json=quality()))
     page.route(re.compile(rf"/v2/runs/{ID}/rows\?"), _rows)
     page.route(re.compile(rf"/v2/runs/{ID}/rows/\d+/picture"), _picture)

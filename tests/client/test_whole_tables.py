@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +11,21 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from wherry.client import batch_commands, commands, dead_commands, webhook_commands
+from wherry.client import (
+    Client,
+    batch_commands,
+    commands,
+    dead_commands,
+    run_commands,
+    terminal,
+    webhook_commands,
+)
 from wherry.protocol.states import JobState
 
 from .proxy import Answer, Proxy, Seen
 
 APP = typer.Typer()
-for room in (commands, batch_commands, dead_commands, webhook_commands):
+for room in (commands, batch_commands, dead_commands, run_commands, webhook_commands):
     room.register(APP)
 
 JOB, WORKER = str(uuid.UUID(int=2**127 + 5)), "vision-0@a-host-of-some-cloud.internal#24213aa8"
@@ -38,8 +47,20 @@ JOB_VIEW: dict[str, Any] = {
     "finished_at": AT,
     "error": {"type": "internal", "message": "some words of it " * 5},
 }
+#: Words of others: what a terminal obeys, and what would be markup.
+NAMED = "\x1b]0;owned\x07\x9b31ma [red]name[/nobody]"
+RUN: dict[str, Any] = {
+    "id": "run_1",
+    "name": NAMED,
+    "state": "succeeded",
+    "model": MODEL,
+    "created_at": AT,
+    "waiting_for": {"step": "merge", "reason": f"[/data]: {NAMED}", "since": AT},
+}
 #: By how a path begins: what the server answers.
 SERVED: dict[str, Any] = {
+    "/v2/runs/": RUN,
+    "/v2/runs?": {"runs": [RUN], "after": None},
     "/v2/repository/index": [
         {
             "name": MODEL,
@@ -130,3 +151,23 @@ def test_ids_names_and_numbers_are_whole(
     )
     assert done.exit_code == 0, done.output
     assert [text for text in whole if text not in done.stdout] == []
+
+
+@pytest.mark.parametrize("command", ["runs list", "runs show run_1", "runs watch run_1"])
+def test_no_name_commands_a_terminal_or_is_markup(command: str, server: Proxy) -> None:
+    done = CliRunner().invoke(APP, [*command.split(), "--url", server.url])
+    assert done.exit_code == 0, done.output
+    assert "a [red]name[/nobody]" in done.stdout
+    assert not set(NAMED) & {"\x1b", "\x07", "\x9b"} & set(done.output)
+
+
+def test_what_a_run_waits_for_is_no_markup_beside_its_bar(
+    server: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = terminal.Output(file=io.StringIO(), force_terminal=True, width=200)
+    monkeypatch.setattr(run_commands, "stderr", shown)
+    with Client(server.url) as client:
+        run_commands.watched(client, RUN["id"], as_json=False)
+    assert isinstance(shown.file, io.StringIO)
+    assert "waits: [/data]: ]0;owned" in shown.file.getvalue()
+    assert "\x07" not in shown.file.getvalue()

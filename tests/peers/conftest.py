@@ -66,7 +66,7 @@ def drive() -> Callable[..., list[dict[str, Any]]]:
             [python, Path(__file__).with_name(script), *arguments],
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=1800,  # the test that asks has its own, most often less
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return [json.loads(line) for line in done.stdout.splitlines()]

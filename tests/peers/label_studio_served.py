@@ -52,7 +52,7 @@ def served(folder: pathlib.Path, **more: str) -> Iterator[str]:
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], url: str, folder: pathlib.Path) -> None:
-    deadline = time.monotonic() + 400  # it makes its tables first
+    deadline = time.monotonic() + 1200  # it makes its tables first, in minutes
     while True:
         try:
             if requests.get(f"{url}/health", timeout=2).ok:

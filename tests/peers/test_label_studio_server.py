@@ -17,7 +17,7 @@ from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDet
 from .conftest import Environment
 
 # Installing Label Studio takes minutes: CI's peers leave it out.
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 PACKAGE = "label-studio==1.23.2"
 MODEL = "object-detection"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
 from wherry.api.core.run_changes import RunWatch
+from wherry.api.core.run_intake import RunAsked
+from wherry.api.http import openapi_runs
 from wherry.jobs.access_keys import all_keys
 from wherry.jobs.run_steps import release_step, take_step
 
 from ...support.waiting import until
 from .run_books import answered
+
+#: The pages that say what a run is told, and tells.
+SPEC = Path(__file__).parents[3] / "docs" / "async-extension.md"
+CONSOLE = Path(__file__).parents[3] / "api" / "console" / "static" / "lib" / "runs.js"
 
 ASKED = {"source": "/data/photos", "model": "image-classification"}
 
@@ -38,6 +47,19 @@ def test_a_run_begins_goes_on_and_ends(http, runs):
     runs.step("shard/")
     [shard] = http.get(f"/v2/runs/{run['id']}/shards").json()["shards"]
     assert (shard["number"], shard["state"], shard["worker"]) == (0, "running", "tester")
+
+
+def test_the_pages_tell_all_of_a_runs_document_and_of_what_is_asked(http, runs):
+    _, _, runs_part = SPEC.read_text().partition("## 8. Runs")
+    asked, document = re.findall(r"```json\n(.*?)```", runs_part, re.DOTALL)[:2]
+    run = begun(http)
+    assert json.loads(document).keys() == run.keys()
+    [example] = openapi_runs.VIEW["responses"][200]["content"].values()
+    assert example["example"].keys() == run.keys()
+    words = set(re.findall(r"`(\w+)`", runs_part.partition("201 with")[0]))
+    assert RunAsked.model_fields.keys() - words - json.loads(asked).keys() == set()
+    known = set(re.findall(r"@property \{.*\} \[?(\w+)", CONSOLE.read_text()))
+    assert run.keys() - known - {"columns", "exports", "links"} == set()
 
 
 def test_the_same_id_is_the_same_run(http, runs):

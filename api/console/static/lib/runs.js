@@ -13,6 +13,8 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {string} task
  * @property {string} format
  * @property {string} source
+ * @property {string} [query] of a data base
+ * @property {string} [order_by]
  * @property {string} out
  * @property {Record<string, any>} parameters
  * @property {Record<string, any>} inputs
@@ -34,11 +36,13 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {Record<string, number>} error_types
  * @property {number} warned
  * @property {string[]} notes
+ * @property {{step: string, reason: string, since: string} | null} [waiting_for] what lies outside and keeps it from going on
+ * @property {boolean} [reuse] whether rows that earlier runs answered are taken from them
  * @property {Record<string, number>} left_out files that are no rows, by suffix
  * @property {{files: {name: string, bytes: number}[], files_total: number, bytes: number, place: string | null} | null} output
  * @property {number} sample
  * @property {boolean} held
- * @property {{following: boolean, finishing: boolean, every_s: number, since: string | null, found_at: string | null, files: number, waiting: number, trouble: string} | null} [follow]
+ * @property {{following: boolean, finishing: boolean, every_s: number, part_every_s?: number, for_s?: number | null, since: string | null, found_at: string | null, files: number, waiting: number, trouble: string} | null} [follow]
  * @property {string | null} [looked_at]
  * @property {Record<string, any>} metadata
  * @property {string | null} cloned_from
@@ -76,6 +80,11 @@ export function goesOn({ state }) {
 /** Whether it takes what comes to its source. @param {Run} run */
 export function follows({ follow }) {
   return Boolean(follow?.following);
+}
+
+/** Whether it ended before its rows were all answered, and may go on. @param {Run} run */
+export function mayRetry({ state }) {
+  return ["failed", "canceled", "expired"].includes(state);
 }
 
 /** What it is called. @param {{id: string, name: string}} run */

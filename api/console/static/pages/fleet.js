@@ -24,9 +24,16 @@ const LOOK_S = 3;
 /** @type {Source<Fleet>} */
 const now = new Source(() => ({ path: "v2/queues" }));
 
+/** @type {Source<import("./fleet_workers.js").Worker[]>} those that do runs: they take no jobs from queues */
+const doingRuns = new Source(
+  () => ({ path: "v2/workers" }),
+  ({ workers }) => workers.filter((/** @type {import("./fleet_workers.js").Worker} */ { families }) => families.includes("runs")),
+);
+
 /** @param {import("../lib/router.js").Route} route */
 export function fleet({ query }) {
   whileShown("fleet", (signal) => again(signal, LOOK_S, now.refresh));
+  if (isAdmin()) whileShown("run workers", (signal) => again(signal, LOOK_S, doingRuns.refresh));
   return html`<h1>Fleet</h1>
     ${shown(now, (seen) => drawn(seen, query))}`;
 }
@@ -39,16 +46,22 @@ function drawn(seen, query) {
   const models = new Set(seen.workers.flatMap((worker) => worker.models));
   return html`${totals(seen)}
     ${seen.dashboards_url ? html`<p><a href=${seen.dashboards_url} rel="noreferrer">Dashboards of the last weeks</a></p>` : nothing}
-    ${isAdmin() ? fleetWorkers(seen.workers) : nothing}
+    ${isAdmin() ? fleetWorkers([...seen.workers, ...runWorkers()]) : nothing}
     ${fleetQueues(seen.queues, query)}
     ${isAdmin() ? fleetCharts(query, [...models].sort()) : nothing}`;
+}
+
+function runWorkers() {
+  return doingRuns.value ?? [];
 }
 
 /** @param {Fleet} seen */
 function totals({ workers, totals: counted }) {
   const alive = workers.filter(({ alive }) => alive).length;
+  const atRuns = runWorkers().filter(({ alive }) => alive).length;
   return html`<dl class="card fleet-totals">
     ${isAdmin() ? figure("Workers", number(alive), alive ? "" : "bad-text") : nothing}
+    ${isAdmin() && atRuns ? figure("Run workers", number(atRuns), "", "Those that annotate data sets, a part at a time") : nothing}
     ${figure("Waiting", number(counted["waiting"] ?? 0))}
     ${figure("Running", number(counted["running"] ?? 0))}
     ${isAdmin() ? all(counted) : nothing}

@@ -77,8 +77,14 @@ function held(sizes) {
   return all ? html`<br><span class="muted small">${bytes(all)} of models</span>` : nothing;
 }
 
+/** Whether it annotates data sets: it serves no models itself. @param {string[]} families */
+function doesRuns(families) {
+  return families.includes("runs");
+}
+
 /** @param {Worker} worker */
-function runs({ runs: found, running }) {
+function runs({ runs: found, running, families }) {
+  if (doesRuns(families)) return running ? html`<a href="#/runs">${counted(running, "step")} of runs</a>` : html`<span class="muted">nothing</span>`;
   if (!found.length) return running ? counted(running, "job") : html`<span class="muted">nothing</span>`;
   return html`<ul class="fleet-list">${found.map(
     ({ model, jobs, for_s }) =>
@@ -87,7 +93,8 @@ function runs({ runs: found, running }) {
 }
 
 /** @param {Worker} worker */
-function models({ models: served, asleep, failed }) {
+function models({ models: served, asleep, failed, families }) {
+  if (doesRuns(families)) return html`<span class="muted">asks the fleet's</span>`;
   const bad = Object.entries(failed);
   return html`<details><summary>${number(served.length)} served${asleep.length ? `, ${number(asleep.length)} asleep` : ""}</summary>
       <ul class="fleet-list">${served.map((name) => html`<li><a href=${href(["models", name])}>${name}</a></li>`)}</ul></details>

@@ -62,7 +62,7 @@ function unknown() {
  */
 function whole(seen, part, query) {
   const shown = PARTS[part] ?? /** @type {typeof PARTS[string]} */ (PARTS[""]);
-  return html`${standing(seen)}
+  return html`${waits(seen)} ${standing(seen)}
     <nav class="run-parts" aria-label="Of this run">
       ${Object.entries(PARTS).map(
         ([name, { title }]) => html`<a href=${href(["runs", seen.id, ...(name ? [name] : [])])}
@@ -72,11 +72,18 @@ function whole(seen, part, query) {
     ${shown.draw(seen, query)}`;
 }
 
+/** What keeps it from going on that is none of its own. @param {Run} seen */
+function waits({ waiting_for: found }) {
+  if (!found) return nothing;
+  return html`<div class="notice warn" role="status"><p><strong>It waits</strong> since ${time(found.since)} (${found.step}): ${coded(found.reason)}</p>
+    <p>It is tried again by itself.</p></div>`;
+}
+
 /** What a reader has to know or to do first. @param {Run} seen */
 function standing(seen) {
   if (seen.error) {
     return html`<div class="notice bad" role="alert"><p><strong>${seen.error.error_type}</strong>: ${coded(seen.error.message)}</p>
-      <p>Mend what it says, then start it again with <em>Clone</em>: rows that are answered are not computed twice.</p></div>`;
+      <p>Mend what it says, then <em>Retry</em>: it goes on from what it has. What was asked wrongly takes a <em>Clone</em>; rows that are answered are not computed twice.</p></div>`;
   }
   if (seen.state === "held") {
     return html`<div class="notice warn" role="status">

@@ -1,11 +1,11 @@
-// What can be done with a run: hold it, let it go on, call it off, start another like it, forget it.
+// What can be done with a run: hold it, let it go on, call it off, try it again, start another like it, forget it.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { confirmed } from "../lib/dialog.js";
 import { call, callJson } from "../lib/http.js";
 import { liveRun } from "../lib/live_run.js";
 import { go, href } from "../lib/router.js";
-import { follows, isOver, nameOf, pathOf } from "../lib/runs.js";
+import { follows, isOver, mayRetry, nameOf, pathOf } from "../lib/runs.js";
 import { told } from "../lib/toast.js";
 import { forgotten } from "./runs.js";
 
@@ -19,6 +19,7 @@ export function deeds(run) {
     ${over || stands ? nothing : html`<button type="button" @click=${() => ask(run, "pause", "Paused. Rows in flight end first.")}>Pause</button>`}
     ${run.state === "paused" ? html`<button type="button" class="primary" @click=${() => goOn(run)}>Go on</button>` : nothing}
     ${follows(run) && !run.follow?.finishing ? html`<button type="button" @click=${() => ask(run, "finish", "It takes no more, and ends once all is answered.")}>Finish</button>` : nothing}
+    ${mayRetry(run) ? html`<button type="button" @click=${() => ask(run, "retry", "It goes on from what it has.")}>Retry</button>` : nothing}
     ${over ? nothing : html`<button type="button" @click=${() => cancel(run)}>Cancel…</button>`}
     <a class="button" href=${href(["runs", "new"], { from: run.id })}>Clone…</a>
     ${over ? html`<button type="button" @click=${() => forget(run)}>Forget…</button>` : nothing}

@@ -16,7 +16,7 @@ import { Missing } from "../widgets/declaration.js";
 import { ParameterForm } from "../widgets/parameters.js";
 import { taskOf } from "./run_card.js";
 import { formatsOf } from "./run_download.js";
-import { further, given, nothingGiven, sharedInputs } from "./run_options.js";
+import { following, further, given, likeOf, nothingGiven, queried, sharedInputs } from "./run_options.js";
 
 /** @typedef {import("../lib/runs.js").Run} Run */
 
@@ -39,7 +39,7 @@ class Draft {
     if (!from) return;
     this.source.kind = "place";
     this.source.place = from.source;
-    this.options = { ...this.options, name: from.name, format: from.format, follow: Boolean(from.follow), inputs: { ...from.inputs }, sample: from.sample ? String(from.sample) : "" };
+    this.options = likeOf(from);
   }
 
   /** A key by which the same, sent twice, starts one run. @param {string} body */
@@ -90,7 +90,8 @@ function form(here) {
   const task = chosen ? taskOf(chosen.task) : null;
   return html`<form class="run-form stack" novalidate aria-label="A new run" @submit=${(/** @type {Event} */ event) => send(event, here, task)}>
     <div class="columns">
-      <div class="stack">${modelChoice(here, chosen)} ${here.source.draw()}</div>
+      <div class="stack">${modelChoice(here, chosen)} ${here.source.draw()}
+        ${here.source.isDatabase || here.options.others["query"] ? queried(here.options) : nothing}</div>
       <div class="stack">
         ${task
           ? html`${sharedInputs(here.options, task)} ${here.parametersOf(task).draw()} ${output(here, task.name)} ${further(here.options, task)}`
@@ -168,16 +169,24 @@ function output(here, task) {
       <span class="help">So many rows are answered first; then it holds, and you look at them before the rest.</span></label>
     <label class="check"><input type="checkbox" name="follow" .checked=${options.follow} @change=${follow}>
       <span>Follow the folder or bucket <span class="help">Files that come later are answered as they come, until you say that it is enough.</span></span></label>
+    ${options.follow ? following(options) : nothing}
   </div>`;
 }
 
+/** What is meant where a form leaves a field empty. */
+const UNSAID = {
+  ...{ name: "", format: "", out: "", query: "", order_by: "", reuse: true, near_duplicates: false, inputs: {} },
+  ...{ sample: 0, follow: false, part_every_s: 0, follow_for_s: null, priority: 9, max_device_seconds: null },
+};
+
 /**
- * What a clone has not, though the run that it is like has: left out it would be the same.
+ * What a clone has not, though the run that it is like has: left out it would be the same. What a run's document does
+ * not tell, and so the form cannot show, stays as it was.
  * @param {Draft} here
  */
 function cleared(here) {
   const sameTask = (entries.value ?? []).find(({ name }) => name === here.model)?.task === here.from?.task;
-  return { name: "", format: "", sample: 0, follow: false, inputs: {}, ...(sameTask ? {} : { columns: {} }), ...(here.model === here.from?.model ? {} : { task: "", version: "" }) };
+  return { ...UNSAID, ...(sameTask ? {} : { columns: {} }), ...(here.model === here.from?.model ? {} : { task: "", version: "" }) };
 }
 
 /**

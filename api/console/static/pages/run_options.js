@@ -19,6 +19,19 @@ export function nothingGiven() {
   return { name: "", format: "", sample: "", follow: false, inputs: {}, columns: {}, others: {} };
 }
 
+/** Those of a run, as far as its document tells. @param {import("../lib/runs.js").Run} run @returns {Options} */
+export function likeOf(run) {
+  const { name, format, sample, follow, inputs, out, query, order_by, priority, max_device_seconds: device } = run;
+  const others = {
+    ...{ out, query, order_by, reuse: run.reuse === false ? "no" : "", near_duplicates: run.near_duplicates ? "1" : "" },
+    ...{ priority: priority === 9 ? "" : priority, max_device_seconds: device, part_every_s: follow?.part_every_s, follow_for_s: follow?.for_s },
+  };
+  return {
+    ...{ name, format, sample: sample ? String(sample) : "", follow: Boolean(follow), inputs: { ...inputs }, columns: {} },
+    others: Object.fromEntries(Object.entries(others).map(([key, value]) => [key, value ? String(value) : ""])),
+  };
+}
+
 /** What is a file, and so a row's own. */
 const FILES = ["image", "audio"];
 
@@ -71,22 +84,51 @@ const FILMS = [
   ["frames", "Frames or pages", "first", "first, all, or each so many-th."],
 ];
 
+/** @type {[string, string, string, string][]} */
+const FOLLOWS = [
+  ["part_every_s", "Seconds to a part", "0", "New files wait for others so long."],
+  ["follow_for_s", "Seconds to follow", "until you say so", "It is finished after so many from its start."],
+];
+
+/**
+ * A field for a text or a number that is told apart from all others.
+ * @param {Options} options
+ * @param {[string, string, string, string]} of name, title, example, help
+ */
+function other(options, [name, title, example, help]) {
+  const typed = (/** @type {Event} */ event) => {
+    options.others[name] = /** @type {HTMLInputElement} */ (event.target).value.trim();
+  };
+  return html`<label class="field"><span>${title}</span>
+    <input name=${name} .value=${options.others[name] ?? ""} placeholder=${example} autocomplete="off" @input=${typed}>
+    <span class="help">${help}</span></label>`;
+}
+
+/** How often, and how long. @param {Options} options */
+export function following(options) {
+  return FOLLOWS.map((one) => other(options, one));
+}
+
+/** Which rows of a data base. @param {Options} options */
+export function queried(options) {
+  const typed = (/** @type {Event} */ event) => {
+    options.others["query"] = /** @type {HTMLTextAreaElement} */ (event.target).value.trim();
+  };
+  return html`<div class="fields"><label class="field"><span>Query</span>
+      <textarea name="query" rows="3" spellcheck="false" placeholder="SELECT id, text FROM reviews" .value=${options.others["query"] ?? ""} @input=${typed}></textarea>
+      <span class="help">Its rows are those of the data set, its columns their inputs.</span></label>
+    ${other(options, ["order_by", "Cut by", "one part", "A column that orders the rows, unique and without NULL, such as the key: several workers share them then."])}</div>`;
+}
+
 /**
  * @param {Options} options
  * @param {any} task
  */
 export function further(options, task) {
   const pictures = task.inputs.some((/** @type {any} */ { content }) => content === "image");
-  /** @param {[string, string, string, string]} of name, title, example, help */
-  const field = ([name, title, example, help]) => {
-    const typed = (/** @type {Event} */ event) => {
-      options.others[name] = /** @type {HTMLInputElement} */ (event.target).value.trim();
-    };
-    return html`<label class="field"><span>${title}</span>
-      <input name=${name} .value=${options.others[name] ?? ""} placeholder=${example} autocomplete="off" @input=${typed}>
-      <span class="help">${help}</span></label>`;
-  };
-  return html`<details><summary>Limits</summary><div class="fields">${LIMITS.map(field)}</div></details>
+  const field = (/** @type {[string, string, string, string]} */ one) => other(options, one);
+  return html`<details><summary>Limits and reuse</summary><div class="fields">${LIMITS.map(field)}
+      ${check(options, "reuse", "no", "Compute all rows, whatever earlier runs answered")}</div></details>
     ${pictures ? html`<details><summary>Films and documents</summary><div class="fields">${FILMS.map(field)}</div></details>` : nothing}
     <details><summary>Columns of a table</summary>
       <p class="help">The usual names are found by themselves; name those that are not.</p>
@@ -102,11 +144,21 @@ export function further(options, task) {
 
 /** @param {Options} options */
 function looks(options) {
+  return check(options, "near_duplicates", "1", "Look at every picture for those that look alike; else at the first thousand of each part");
+}
+
+/**
+ * @param {Options} options
+ * @param {string} name
+ * @param {string} on what it holds while it is checked
+ * @param {string} text
+ */
+function check(options, name, on, text) {
   const turned = (/** @type {Event} */ event) => {
-    options.others["near_duplicates"] = /** @type {HTMLInputElement} */ (event.target).checked ? "1" : "";
+    options.others[name] = /** @type {HTMLInputElement} */ (event.target).checked ? on : "";
   };
-  return html`<label class="check"><input type="checkbox" name="near_duplicates" .checked=${Boolean(options.others["near_duplicates"])} @change=${turned}>
-    <span>Look at every picture for those that look alike; else at the first thousand of each part</span></label>`;
+  return html`<label class="check"><input type="checkbox" name=${name} .checked=${Boolean(options.others[name])} @change=${turned}>
+    <span>${text}</span></label>`;
 }
 
 /**
@@ -134,6 +186,9 @@ export function given(options, task) {
   if (name) told["name"] = name;
   if (format) told["format"] = format;
   if (follow) told["follow"] = true;
+  for (const [key, title] of FOLLOWS) if (follow && others[key]) told[key] = numberOf(title, others[key]);
+  for (const key of ["query", "order_by"]) if (others[key]) told[key] = others[key];
+  if (others["reuse"]) told["reuse"] = false;
   if (sample) told["sample"] = numberOf("Sample first", sample);
   for (const [key, title] of LIMITS) if (others[key]) told[key] = numberOf(title, others[key]);
   if (others["every"]) told["every"] = numberOf("A frame every", others["every"]);

@@ -70,11 +70,13 @@ function asked(run) {
   const parameters = Object.entries({ ...run.parameters, ...run.inputs });
   return html`<dl class="facts">
     ${fact("Model", html`<a href=${href(["models", run.model])}>${run.model}</a>${run.version ? `, version ${run.version}` : ""}`)}
-    ${fact("Task", run.task)}
+    ${run.task ? fact("Task", run.task) : nothing}
     ${fact("Rows of", html`<span class="mono">${run.source}</span>`)}
+    ${run.query ? fact("Query", html`<code>${run.query}</code>${run.order_by ? html`, cut by <code>${run.order_by}</code>` : ""}`) : nothing}
     ${fact("Written as", html`${run.format || "jsonl"}${run.out ? html` to <span class="mono">${run.out}</span>` : ", kept by the fleet"}`)}
     ${parameters.map(([name, value]) => fact(html`<code>${name}</code>`, html`<code>${typeof value === "string" ? value : JSON.stringify(value)}</code>`))}
     ${run.sample ? fact("Sample first", counted(run.sample, "row")) : nothing}
+    ${run.reuse === false ? fact("Reuse", "no: all rows are computed") : nothing}
     ${run.compare ? fact("Held against", cloned(run.compare)) : nothing}
     ${run.tenant ? fact("Tenant", run.tenant) : nothing}
     ${run.cloned_from ? fact("Cloned from", cloned(run.cloned_from)) : nothing}
@@ -109,7 +111,7 @@ function labels(run) {
     ${count
       ? html`${countBars({ caption, heads: ["Label", first ? "Rows" : "Count"], counts: run.labels, to })}
           <p class="help">${first ? "Each row's first label: the others are what it is less likely. " : ""}Press a label to see its rows.</p>`
-      : html`<p class="muted">${isOver(run) ? "Its answers have no labels." : "They come with the first answers."}</p>`}
+      : html`<p class="muted">${isOver(run) ? run.rows.answered ? "Its answers have no labels." : "There are no answers." : "They come with the first answers."}</p>`}
   </section>`;
 }
 
@@ -123,7 +125,7 @@ function scores(run) {
     ${any
       ? html`${histogram({ caption: "How sure the model was", counts, to })}
           <p class="help">How sure the model was. Press a column to see its rows.</p>`
-      : html`<p class="muted">${isOver(run) ? "Its answers have no scores." : "They come with the first answers."}</p>`}
+      : html`<p class="muted">${isOver(run) ? run.rows.answered ? "Its answers have no scores." : "There are no answers." : "They come with the first answers."}</p>`}
   </section>`;
 }
 

@@ -16,6 +16,9 @@ const LISTED = 5;
 /** One file that holds many, which the server opens. */
 const ARCHIVE = /\.(zip|tar)$/i;
 
+/** What is asked by a query. */
+const DATABASE = /^(postgres(ql)?|sqlite):\/\/|\.(db|sqlite3?)$/i;
+
 /** One file whose lines are rows. */
 const TABLE = /\.(csv|tsv|jsonl|ndjson|parquet|arrow|feather|ipc|txt|lst|paths)(\.gz)?$|\.(tgz|tar\.(gz|bz2|xz))$/i;
 
@@ -33,6 +36,11 @@ export class DataSource {
   #uploaded = null;
   /** @type {AbortController | null} */
   #sending = null;
+
+  /** Whether its rows come of a query. */
+  get isDatabase() {
+    return this.kind === "place" && DATABASE.test(this.place);
+  }
 
   draw() {
     return html`<fieldset class="data-source">
@@ -59,11 +67,12 @@ export class DataSource {
   #drawPlace() {
     const typed = (/** @type {Event} */ event) => {
       this.place = /** @type {HTMLInputElement} */ (event.target).value.trim();
+      redraw(); // a data base is asked for its query
     };
     return html`<label class="field"><span>Place</span>
       <input name="source" .value=${this.place} @input=${typed} autocomplete="off" spellcheck="false" placeholder="s3://bucket/photos/">
-      <span class="help">A folder or prefix, a glob, a list of files, a table (.parquet, .csv, .jsonl) or an archive; an operator says
-        which places may be read. Each file, or each line of a table, is a row.</span></label>`;
+      <span class="help">A folder or prefix, a glob, a list of files, a table (.parquet, .csv, .jsonl), an archive or a
+        data base (postgresql://, sqlite://); an operator says which places may be read. Each file, or each line of a table, is a row.</span></label>`;
   }
 
   #drawFiles() {
