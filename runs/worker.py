@@ -143,7 +143,8 @@ class RunWorker:
         with self._outage.noted():
             self._cordon.look()
             self._compare()
-            self._look_for_older(self._queue.run(run_workers(self._jobs)))
+            known = self._queue.run(run_workers(self._jobs))
+            self._look_for_older(known)
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
