@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,9 @@ spec.loader.exec_module(whole_files)
 def pytest_xdist_make_scheduler(config, log):
     return whole_files.WholeFiles(config, log)
 """
+#: No others, which take each of the three processes a second to import.
+_PLUGINS = ("-p", "xdist", "-p", "no:cacheprovider")
+
 FINE = "import pytest\n@pytest.mark.parametrize('n', range(3))\ndef test_fine(n): pass\n"
 FATAL = FINE + "def test_dies():\n    import os\n    os._exit(1)\n" + "def test_after(): pass\n"
 
@@ -28,8 +32,9 @@ def test_a_process_that_dies_fails_one_test_and_the_others_run_once(tmp_path: Pa
     for n in range(12):
         (tmp_path / f"test_{n}.py").write_text(FATAL if n == 6 else FINE)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-n", "2", "."],
+        [sys.executable, "-m", "pytest", "-v", *_PLUGINS, "-n", "2", "."],
         cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=150,

@@ -6,37 +6,37 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ..support.commands import commands
 from ..support.models import model
 
 GOOD = model("good", "embedding")
 BAD = model("bad", "embedding", backend="stubb")
 
 
-def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    code = "from wherry.ops.cli import main; main()"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Runs `wherry ARGUMENTS` in a folder."""
     given = {k: v for k, v in os.environ.items() if not k.startswith("WHERRY_")}
-    return subprocess.run(
-        [sys.executable, "-P", "-c", code, *arguments],
-        cwd=folder,
-        env={**given, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    with commands(tmp_path_factory.mktemp("commands")) as forked:
+        yield lambda folder, *arguments, **env: forked.run(folder, *arguments, env={**given, **env})
 
 
-def test_models_that_can_be_served(tmp_path: Path) -> None:
+def test_models_that_can_be_served(run: Run, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD)
     done = run(tmp_path, "check")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "models.toml: 1 model, nothing is wrong with them\n"
 
 
-def test_each_fault_is_a_line_and_the_exit_status_1(tmp_path: Path) -> None:
+def test_each_fault_is_a_line_and_the_exit_status_1(run: Run, tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text(GOOD + BAD + BAD.replace("bad", "worse"))
     done = run(tmp_path, "check", "other.toml", "--device", "cpu")
     assert done.returncode == 1
@@ -47,7 +47,7 @@ def test_each_fault_is_a_line_and_the_exit_status_1(tmp_path: Path) -> None:
     assert done.stdout == "other.toml: 3 models, 2 errors\n"
 
 
-def test_an_empty_source_is_told_by_its_field(tmp_path: Path) -> None:
+def test_an_empty_source_is_told_by_its_field(run: Run, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD + 'source = ""\n')
     done = run(tmp_path, "check")
     assert done.returncode == 1
@@ -55,7 +55,7 @@ def test_an_empty_source_is_told_by_its_field(tmp_path: Path) -> None:
     assert ": source: is empty; name a folder or a hub id, or leave it out" in line
 
 
-def test_the_sound_fields_of_a_faulty_declaration_are_looked_at(tmp_path: Path) -> None:
+def test_the_sound_fields_of_a_faulty_declaration_are_looked_at(run: Run, tmp_path: Path) -> None:
     wrong = BAD + 'sorce = "x"\nmax_batch_size = 0\nparameters = { dtyp = 1 }\n'
     unnamed = BAD.replace("stubb", "stub").replace('"bad"', '"b d"') + "parameters = { a = 1 }\n"
     (tmp_path / "models.toml").write_text(wrong + unnamed)
@@ -70,7 +70,7 @@ def test_the_sound_fields_of_a_faulty_declaration_are_looked_at(tmp_path: Path) 
     assert any("'b d': parameters: 'stub' takes no 'a'" in fault for fault in faults)
 
 
-def test_a_handler_is_looked_for_where_the_workers_look(tmp_path: Path) -> None:
+def test_a_handler_is_looked_for_where_the_workers_look(run: Run, tmp_path: Path) -> None:
     handler = '[[models]]\nname = "own"\ntask = "custom"\nbackend = "handler"\nsource = "mine"\n'
     (tmp_path / "models.toml").write_text(handler)
     assert "WHERRY_HANDLER_DIR names where" in run(tmp_path, "check").stderr
@@ -81,7 +81,7 @@ def test_a_handler_is_looked_for_where_the_workers_look(tmp_path: Path) -> None:
     assert run(tmp_path, "check", "--handler-dir", trusted).returncode == 0
 
 
-def test_programs_read_json(tmp_path: Path) -> None:
+def test_programs_read_json(run: Run, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD + BAD)
     done = run(tmp_path, "check", "--json")
     told = json.loads(done.stdout)
@@ -90,7 +90,7 @@ def test_programs_read_json(tmp_path: Path) -> None:
     assert (fault["model"], fault["level"]) == ("bad", "error")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
     done = run(tmp_path, "check")
     assert (done.returncode, done.stdout) == (1, "models.toml: 0 models, 1 error\n")
     assert done.stderr == "error: models.toml: no such file; WHERRY_MODELS names another\n"
@@ -109,7 +109,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     ],
 )
 def test_a_worker_that_cannot_start_says_one_line(
-    tmp_path: Path, arguments: list[str], env: dict[str, str], status: int, said: str
+    run: Run, tmp_path: Path, arguments: list[str], env: dict[str, str], status: int, said: str
 ) -> None:
     if "WHERRY_LEASE_TTL_S" in env:
         (tmp_path / "models.toml").write_text(GOOD)
@@ -119,7 +119,7 @@ def test_a_worker_that_cannot_start_says_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_strict_worker_needs_all_its_models(tmp_path: Path) -> None:
+def test_a_strict_worker_needs_all_its_models(run: Run, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD + BAD)
     done = run(tmp_path, "worker", "text", WHERRY_STRICT_MODELS="true")
     assert done.returncode == 78
@@ -150,7 +150,7 @@ def test_celerys_own_command_line_exits_with_the_status(tmp_path: Path, fault: s
     ],
 )
 def test_a_stack_that_cannot_start_says_a_line_a_fault(
-    env: dict[str, str], said: list[str], tmp_path: Path
+    run: Run, env: dict[str, str], said: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "models.toml").write_text(GOOD)
     done = run(tmp_path, "up", "--port", "0", "--no-flower", **env)
