@@ -23,7 +23,7 @@ from .queries import NO_QUERY, Query, database_path, is_database
 from .remote import is_url, open_url
 from .sampling import USUAL, Sampling
 from .shards import ShardSource
-from .spelling import expanded, has_braces, is_glob, split_glob
+from .spelling import expanded, has_braces, is_glob, lance_path, split_glob
 from .table import TableReader, TableSource
 from .walking import Pattern
 from .web import web_files
@@ -85,12 +85,11 @@ def open_source(
         from .sql import open_query  # only here: few sources are data bases
 
         return open_query(files, path, query, task, columns)
-    if ".lance" in path.lower():
-        from . import lance_table  # only here: its package may not be there
+    if (table := lance_path(path)) and _is_folder(files, table.folder, spec):
+        from .lance_table import open_lance  # only here: its package may not be there
 
-        if found := lance_table.open_lance(files, path, task, columns):
-            refuse_sampling(sampling)
-            return found
+        refuse_sampling(sampling)
+        return open_lance(files, table, task, columns)
     opened = _Opening(task, columns, files, sampling)
     try:
         source = (
@@ -110,6 +109,13 @@ def open_source(
 def _placed(place: PlaceOf, spec: str) -> tuple[FileStore, str]:
     try:
         return place(spec)
+    except RowError as error:
+        raise InvalidRequest(f"{spec}: {error.message}") from None
+
+
+def _is_folder(files: FileStore, path: str, spec: str) -> bool:
+    try:
+        return files.is_folder(path)
     except RowError as error:
         raise InvalidRequest(f"{spec}: {error.message}") from None
 

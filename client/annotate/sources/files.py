@@ -16,6 +16,9 @@ from typing import BinaryIO, NamedTuple
 from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.file_words import printable_name, reason_of
 
+#: Bytes of a name, and of a path, at most.
+_LONGEST, _LONGEST_PATH = 255, 4095
+
 
 def is_web(url: str) -> bool:
     """Whether a URL is a web server's."""
@@ -206,11 +209,11 @@ class LocalFiles(FileStore):
 
     def is_file(self, path: str) -> bool:
         """Whether there is a file of that path."""
-        return Path(path).is_file()
+        return not _is_too_long(path) and Path(path).is_file()
 
     def is_folder(self, path: str) -> bool:
         """Whether there is a folder of that path."""
-        return Path(path or ".").is_dir()
+        return not _is_too_long(path) and Path(path or ".").is_dir()
 
     def open(self, path: str) -> BinaryIO:
         """A file to read from its beginning. Raises RowError."""
@@ -280,6 +283,12 @@ class LocalFiles(FileStore):
     def shown(self, path: str) -> str:
         """As valid text."""
         return printable_name(path)
+
+
+def _is_too_long(path: str) -> bool:
+    """Whether nothing can be called so, which Linux calls an error."""
+    encoded = os.fsencode(path)
+    return max(map(len, encoded.split(b"/"))) > _LONGEST or len(encoded) > _LONGEST_PATH
 
 
 def _kind(entry: os.DirEntry[str]) -> bool | None:

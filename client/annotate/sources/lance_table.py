@@ -18,6 +18,7 @@ from .arrow import head_of, records_of
 from .base import Columns, Source
 from .files import FileStore, missing
 from .remote import is_url
+from .spelling import LancePath
 from .table import Head
 from .versioned import VersionedSource, VersionedTable
 
@@ -29,23 +30,18 @@ except ImportError:
 #: What Lance's own stores are called.
 _CLOUDS = ("s3://", "gs://", "az://")
 
-_NAMED = re.compile(r"(?P<path>.*\.lance)/?(?:@(?P<version>\d+))?", re.IGNORECASE | re.DOTALL)
-
 #: Rows of a batch; of large ones. Bytes that are read ahead: it would be 2 GiB.
 _ROWS, _LARGE_ROWS, _AHEAD_BYTES = 1024, 16, 1 << 26
 
 
-def open_lance(files: FileStore, path: str, task: Task, columns: Columns) -> Source | None:
-    """The rows of a table at a place; None where none is called so. Raises InvalidRequest."""
-    named = _NAMED.fullmatch(path)
-    if named is None or not files.is_folder(named["path"]):
-        return None
-    folder = named["path"]
+def open_lance(files: FileStore, path: LancePath, task: Task, columns: Columns) -> Source:
+    """The rows of a table whose folder is there. Raises InvalidRequest."""
+    folder = path.folder
     shown = files.shown(folder)
     if not files.is_local and not shown.lower().startswith(_CLOUDS):
         raise InvalidRequest(f"{shown}: Lance reads folders, and buckets of s3://, gs:// and az://")
     try:
-        table = LanceTable(folder if files.is_local else shown, shown, named["version"] or "")
+        table = LanceTable(folder if files.is_local else shown, shown, path.version)
         table.check(files, folder)
     except RowError as error:
         raise InvalidRequest(f"{shown}: {error.message}") from None

@@ -27,6 +27,10 @@ _ROWS, _LARGE_ROWS = 1024, 16
 #: Seconds that counting may take; steps of SQLite's machine between two looks at the clock.
 _COUNT_S, _STEPS = 10.0, 100_000
 
+#: Seconds that a query may compute before rows come: one that never ends would hold a run worker
+#: for good, whatever its run is told meanwhile.
+_ROW_S = 1800.0
+
 #: What a query may do.
 _READING = frozenset(
     {
@@ -56,15 +60,22 @@ class Sqlite(Database):
 
     def rows(self, query: str, *, are_large: bool = False) -> Iterator[Mapping[str, Any]]:
         """The rows of a query as they come."""
-        with self._cursor(query) as cursor:
-            names = _names(cursor)
-            while some := cursor.fetchmany(_LARGE_ROWS if are_large else _ROWS):
-                yield from (dict(zip(names, row, strict=True)) for row in some)
+        clock = _Clock(_ROW_S)
+        try:
+            with self._cursor(query, clock) as cursor:
+                names = _names(cursor)
+                while some := cursor.fetchmany(_LARGE_ROWS if are_large else _ROWS):
+                    yield from (dict(zip(names, row, strict=True)) for row in some)
+                    clock.start()
+        except _TakesLong:
+            raise InvalidRequest(
+                f"{self._shown}: the query computed for {_ROW_S:g} s without rows to give"
+            ) from None
 
     def count(self, table: str) -> int | None:
         """How many rows a table has; None where that takes long to know."""
         try:
-            with self._cursor(select("count(*)", table), most_s=_COUNT_S) as cursor:
+            with self._cursor(select("count(*)", table), _Clock(_COUNT_S)) as cursor:
                 return int(cursor.fetchone()[0])
         except _TakesLong:
             return None
@@ -74,25 +85,18 @@ class Sqlite(Database):
         return literal(value)
 
     @contextmanager
-    def _cursor(self, query: str, most_s: float = 0.0) -> Iterator[sqlite3.Cursor]:
-        began, is_late = time.monotonic(), False
-
-        def look() -> bool:
-            nonlocal is_late
-            is_late = time.monotonic() - began > most_s
-            return is_late
-
+    def _cursor(self, query: str, clock: _Clock | None = None) -> Iterator[sqlite3.Cursor]:
         try:
             # Rows may be taken by another thread than the first.
             with closing(sqlite3.connect(self._url, uri=True, check_same_thread=False)) as opened:
                 opened.text_factory = _text
                 opened.set_authorizer(_authorize)
-                if most_s:
-                    opened.set_progress_handler(look, _STEPS)
+                if clock:
+                    opened.set_progress_handler(clock.is_over, _STEPS)
                 with closing(opened.execute(query)) as cursor:
                     yield cursor
         except sqlite3.Error as error:
-            if is_late:
+            if clock and clock.was_over:
                 raise _TakesLong from None
             raise InvalidRequest(f"{self._shown}: {error}") from None
 
@@ -105,7 +109,24 @@ class Sqlite(Database):
 
 
 class _TakesLong(Exception):
-    """Counting was broken off."""
+    """A query was broken off."""
+
+
+class _Clock:
+    """How long a query computes."""
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s, self.was_over = most_s, False
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew."""
+        self._began = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether its time is up."""
+        self.was_over = time.monotonic() - self._began > self._most_s
+        return self.was_over
 
 
 def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:

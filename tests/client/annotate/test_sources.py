@@ -333,6 +333,17 @@ def test_folder_cannot_serve_a_task_of_other_inputs(tmp_path, task, needed):
         open_source(str(tmp_path), get_task(task))
 
 
+@pytest.mark.parametrize(
+    "spec",
+    ["{0..99999999999}.tar", "a{9999999..0}.csv", "{0..999}{0..999}{0,1}.tar", "{0..999999}" * 300],
+)
+def test_braces_of_more_names_than_anybody_means_are_refused(tmp_path, spec):
+    """Before they are in memory: a client of a fleet may write them."""
+    (tmp_path / "0.tar").write_bytes(b"")
+    with pytest.raises(InvalidRequest, match=r"source: \{.* makes it over 1,000,000 names"):
+        open_source(f"{tmp_path}/{spec}", IMAGES)
+
+
 def test_braces_as_a_shell_reads_them():
     assert list(expanded("s-{08..11}.{a,b}")) == [
         f"s-{n}.{end}" for n in ("08", "09", "10", "11") for end in "ab"

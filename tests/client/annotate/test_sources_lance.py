@@ -21,6 +21,7 @@ from wherry.jobs.settings import JobsSettings
 from wherry.protocol.errors import InvalidRequest
 from wherry.protocol.places import AllowedPlaces
 from wherry.tasks.registry import get_task
+from wherry.tasks.samples import PNG
 
 EMBEDDING, PICTURES = get_task("embedding"), get_task("image-classification")
 
@@ -132,10 +133,15 @@ def test_places_hold_for_the_files_of_a_table(path: str, tmp_path: Path) -> None
 
 
 def test_the_extra_is_named_where_the_library_is_missing(
-    path: str, monkeypatch: pytest.MonkeyPatch
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "wherry.client.annotate.sources.lance_table", raising=False)
     monkeypatch.delattr("wherry.client.annotate.sources.lance_table", raising=False)
     monkeypatch.setitem(sys.modules, "lance", None)
     with pytest.raises(InvalidRequest, match=r"pip install 'wherry\[lance\]'"):
         ids(path)
+    photos = tmp_path / "free.lancers" / "of.lance"
+    photos.mkdir(parents=True)
+    (photos / "a.png").write_bytes(PNG)
+    for spec in (photos.parent, photos / "*.png", photos / "a.png"):
+        assert len(list(open_source(str(spec), PICTURES))) == 1, "which is no table"

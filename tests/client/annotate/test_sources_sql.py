@@ -283,6 +283,21 @@ def test_a_query_writes_nothing(postgresql: str, sqlite: str, tmp_path: Path) ->
     assert not (tmp_path / "made.db").exists()
 
 
+def test_a_query_that_never_ends_is_broken_off(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run worker hears nothing while it computes."""
+    endless = "with recursive c(x) as (select 1 union all select x + 1 from c)"
+    monkeypatch.setattr("wherry.client.annotate.sources.sqlite._COUNT_S", 0.0)
+    monkeypatch.setattr("wherry.client.annotate.sources.sqlite._ROW_S", 0.0)
+    source = of(sqlite, f"{endless} select 1 as id, count(*) || '' as text from c")
+    with pytest.raises(InvalidRequest, match="computed for 0 s without rows to give"):
+        list(source)
+    with pytest.raises(InvalidRequest, match="computed for 0 s without rows to give"):
+        list(of(sqlite, f"{endless} select x as id, x || '' as text from c where x < 0", "id"))
+    assert len(list(of(sqlite, "select 1 as id, 'short' as text union all select 2, 'too'"))) == 2
+
+
 def test_places_hold_for_data_bases(sqlite: str, postgresql: str, tmp_path: Path) -> None:
     query = Query("select id, body as text from reviews", "id")
     server = postgresql.rpartition("/")[0]
