@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 from urllib.parse import quote
@@ -18,9 +19,20 @@ from .views import timestamp
 _GOES_ON = frozenset({RunState.PLANNING, RunState.RUNNING, RunState.MERGING})
 
 
+#: What of a run's name is not part of a file's, and how many bytes are: file systems take 255, of
+#: which ends such as `.jsonl.report.html` need some.
+_ODD, _STEM_BYTES = re.compile(r"[^\w.-]+"), 180
+
+
 def run_path(run_id: str) -> str:
     """Where a run is, as the caller asks for it."""
     return f"/v2/runs/{quote(shown_id(run_id), safe='')}"
+
+
+def file_stem(run: Run) -> str:
+    """How names of files begin that are made of a run: by its own, as any file system takes it."""
+    plain = _ODD.sub("-", run.spec.name).encode()[:_STEM_BYTES].decode(errors="ignore")
+    return plain.strip("-.") or shown_id(run.spec.id)
 
 
 def run_view(run: Run) -> dict[str, Any]:

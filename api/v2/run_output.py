@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from fastapi import APIRouter, Request, Response
 
 from ...jobs.run_records import Run, RunOutput, RunState
@@ -15,7 +13,7 @@ from ..access.book import KeyBook
 from ..core.run_committed import committed_files
 from ..core.run_output import files_response, output_response
 from ..core.run_service import begin_export, find_run
-from ..core.run_views import run_view
+from ..core.run_views import file_stem, run_view
 from ..core.service import Service
 from ..core.store_threads import in_store
 from ..core.views import json_response
@@ -28,9 +26,6 @@ router = APIRouter(tags=["runs"], route_class=FastRoute)
 
 #: Seconds after which to ask for an export again.
 _RETRY = {"Retry-After": "1"}
-
-#: Characters of a run's name that stay in that of a file.
-_ODD = re.compile(r"[^\w.-]+")
 
 
 @router.get("/v2/runs/{run_id}/output", **openapi_runs.OUTPUT)
@@ -92,8 +87,8 @@ async def _file(service: Service, run: Run, output: RunOutput, wanted: str) -> R
 
 
 def _name(run: Run, wanted: str) -> str:
-    base = _ODD.sub("-", run.spec.name).strip("-.") or shown_id(run.spec.id)
-    return (f"{base}-{wanted}" if wanted else base)[:100]
+    stem = file_stem(run)
+    return f"{stem}-{wanted}" if wanted else stem
 
 
 def _check_format(run: Run, wanted: str) -> None:

@@ -19,6 +19,7 @@ from ...tasks.annotations.formats import formats_of
 from ...tasks.registry import get_task
 from ..core.run_quality import picked_lines, picked_tasks, quality_of
 from ..core.run_service import sheets_of
+from ..core.run_views import file_stem
 from ..core.service import Service
 from ..core.store_threads import in_store
 from ..core.views import json_response
@@ -132,7 +133,7 @@ async def _sent(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _named(run: Run, end: str) -> dict[str, str]:
-    name = quote(f"{run.spec.name or shown_id(run.spec.id)}-{end}"[-120:], safe="")
+    name = quote(f"{file_stem(run)}-{end}", safe="")
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
 
 

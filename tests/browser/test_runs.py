@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, PngImagePlugin
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from wherry.ops.stack import Stack
 
@@ -458,10 +458,31 @@ def test_what_a_run_waits_for_is_told(show: Show, page: Page, check_accessible: 
     check_accessible(page)
 
 
+def test_a_run_whose_output_could_not_be_written_is_taken_all_the_same(
+    show: Show, page: Page, check_accessible: Check
+) -> None:
+    error = {"error_type": "unavailable", "message": "/data/x.json: no space left"}
+    tell(page, state="failed", output=None, error=error)
+    asked: list[str] = []
+
+    def made(route: Route) -> None:
+        asked.append(route.request.url.rpartition("?")[2])
+        route.fulfill(body="{}", headers={"Content-Disposition": "attachment; filename=x.json"})
+
+    page.route(re.compile(rf"/v2/runs/{ID}/output"), made)
+    show(f"#/runs/{ID}")
+    expect(field(page, "download")).to_have_value("coco-detection")
+    check_accessible(page)
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert taken.value.path().read_text() == "{}"
+    assert asked == ["format=coco-detection"]
+
+
 def test_those_that_do_runs_are_workers_of_the_fleet(show: Show) -> None:
     page = show("#/fleet")
-    row = page.get_by_role("table", name="Workers").get_by_role("row").filter(has_text="runs")
-    expect(row).to_have_count(1)
+    head = page.get_by_role("rowheader", name=re.compile("^runs-"))
+    row = page.get_by_role("table", name="Workers").get_by_role("row").filter(has=head)
     expect(row).to_contain_text("ready")
     expect(page.locator(".fleet-totals")).to_contain_text("Run workers")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,8 +23,12 @@ _AT = "2026-01-01T00:00:00.000Z"
 
 def tell(page: Page, **changed: Any) -> None:
     """Have a page hear of the run, but for what is changed: its calls are answered here."""
+    run = view(**changed)
+    page.route(re.compile(rf"/v2/runs/{ID}(\?|$)"), lambda route: route.fulfill(json=run))
+    event = f"event: run\ndata: {json.dumps(run)}\n\n"
     page.route(
-        re.compile(rf"/v2/runs/{ID}(\?|$)"), lambda route: route.fulfill(json=view(**changed))
+        re.compile(rf"/v2/runs/{ID}/events"),
+        lambda route: route.fulfill(body=event, content_type="text/event-stream"),
     )
     page.route(re.compile(rf"/v2/runs/{ID}/quality"), lambda route: route.fulfill(json=quality()))
     page.route(re.compile(rf"/v2/runs/{ID}/rows\?"), _rows)

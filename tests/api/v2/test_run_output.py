@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import zipfile
+from urllib.parse import unquote
 
 import pytest
 
@@ -119,3 +120,25 @@ def test_a_run_that_ended_otherwise_is_exported_once_all_is_answered(http, runs)
         runs.export({f"annotations.{name}": name.encode()})
         assert http.get("/v2/runs/r/output", params={"format": name}).content == name.encode()
     assert http.get("/v2/runs/r").json()["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("../../etc/cats", "etc-cats"),
+        ("..", "r"),
+        ("-rf", "rf"),
+        ("a\0b\x1b[0m\n", "a-b-0m"),
+        ("猫" * 200, "猫" * 60),
+    ],
+)
+def test_whatever_a_run_is_called_its_files_have_names_that_any_disk_takes(http, runs, name, stem):
+    ended(http, runs, {"a.jsonl": b"1", "a.jsonl.report.html": b"page"}, name=name)
+    for path, end in (
+        ("output", ".zip"),
+        ("report", "-report.html"),
+        ("pick?format=jsonl", "-picks.jsonl"),
+    ):
+        answer = http.get(f"/v2/runs/r/{path}")
+        assert answer.status_code == 200, answer.text
+        assert unquote(answer.headers["content-disposition"]).endswith(f"UTF-8''{stem}{end}")

@@ -82,9 +82,14 @@ export function follows({ follow }) {
   return Boolean(follow?.following);
 }
 
-/** Whether it ended before its rows were all answered, and may go on. @param {Run} run */
+/** Whether it ended otherwise than it should, and may go on. @param {Run} run */
 export function mayRetry({ state }) {
   return ["failed", "canceled", "expired"].includes(state);
+}
+
+/** Whether all its rows are done, though it has no output: any format can be made of them. @param {Run} run */
+export function isRescued(run) {
+  return mayRetry(run) && run.shards.total > 0 && run.shards.done === run.shards.total;
 }
 
 /** What it is called. @param {{id: string, name: string}} run */
