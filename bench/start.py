@@ -37,6 +37,7 @@ class Tree:
     folder: Path
     ready_s: list[float] = field(default_factory=list)
     cpu_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    pss_mb: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     idle: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def measure(self, idle_s: float) -> None:
@@ -47,6 +48,8 @@ class Tree:
             self.ready_s.append(time.monotonic() - begun)
             for service, seconds in cpu_s(process.pid).items():
                 self.cpu_s[service].append(seconds)
+            for service, megabytes in pss_mb(process.pid).items():
+                self.pss_mb[service].append(megabytes)
             if not idle_s:
                 return
             time.sleep(_SETTLE_S)
@@ -87,17 +90,34 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
 
 def cpu_s(root: int) -> dict[str, float]:
     """CPU seconds by service, of a process and all below it; those that ended count for theirs."""
+    found: dict[str, float] = defaultdict(float)
+    for pid, seconds in _tree(root).items():
+        found[_service(pid)] += seconds
+    return found
+
+
+def pss_mb(root: int) -> dict[str, float]:
+    """Megabytes by service, of a process and all below it; what several share is divided."""
+    found: dict[str, float] = defaultdict(float)
+    for pid in _tree(root):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            [pss] = [line.split()[1] for line in lines if line.startswith("Pss:")]
+            found[_service(pid)] += int(pss) / 1024
+    return found
+
+
+def _tree(root: int) -> dict[int, float]:
+    """A process and all below it, with the CPU seconds of each."""
     stats = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has just ended
             fields = path.read_text().rpartition(")")[2].split()
             stats[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    found: dict[str, float] = defaultdict(float)
     below = [root]
     for pid in below:
         below += [child for child, (parent, _) in stats.items() if parent == pid]
-        found[_service(pid)] += stats[pid][1] / _TICKS_PER_S
-    return found
+    return {pid: stats[pid][1] / _TICKS_PER_S for pid in below}
 
 
 def _service(pid: int) -> str:
@@ -117,6 +137,7 @@ def _report(trees: list[Tree]) -> Table:
     table = Table("what", *(str(tree.folder) for tree in trees), "ratio")
     table.add_row("ready, s", *_row([tree.ready_s for tree in trees], 1))
     rows = [("CPU until ready, s", 1, [t.cpu_s for t in trees])]
+    rows += [("memory (PSS), MB", 0, [t.pss_mb for t in trees])]
     rows += [("idle, % of a core", 2, [t.idle for t in trees])] if trees[0].idle else []
     for what, digits, found in rows:
         rounds = [[sum(of) for of in zip(*f.values(), strict=True)] for f in found]
