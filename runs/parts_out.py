@@ -40,8 +40,6 @@ def refuse_unfollowed(spec: RunSpec, format_name: str) -> None:
         return
     if not is_url(spec.out):
         refuse_overlap(spec.source, Path(spec.out), (), is_folder=False)
-    elif is_url(spec.source) and f"{spec.out}/".startswith(f"{spec.source.rstrip('/')}/"):
-        raise InvalidRequest(f"out {spec.out!r} lies in what is followed: name one elsewhere")
     try:
         refuse_taken(f"{spec.out}{_PARTS}")
     except InvalidRequest as error:

@@ -410,7 +410,7 @@ def test_what_cannot_be_followed_is_refused_by_name(client: Client, tmp_path: Pa
         ({"source": here, "out": f"{here}/out.jsonl"}, "lies in the source"),
         ({"source": here, "out": f"{tmp_path}/out.jsonl"}, "parts of two runs"),
         ({"source": here, "out": f"{tmp_path}/out.parquet"}, "written whole"),
-        ({"source": "s3://wherry/in", "out": "s3://wherry/in/out.jsonl"}, "in what is followed"),
+        ({"source": "s3://wherry/in", "out": "s3://wherry/in/out.jsonl"}, "lies in the source"),
     ):
         run_id = begin(client, **asked)
         run = ended(client, run_id)
