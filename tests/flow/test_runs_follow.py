@@ -362,7 +362,9 @@ def test_small_shards_are_put_together_and_say_the_same(
     table = client.runs.fetch(run_id, tmp_path / "again.csv", format="csv")
     assert table.read_bytes() == alone.read_bytes(), "an export, of answers that were moved"
     queue.close()
-    later = ended(client, client.post("/v2/runs", {"source": str(source), "model": "pictures"})["id"])
+    later = ended(
+        client, client.post("/v2/runs", {"source": str(source), "model": "pictures"})["id"]
+    )
     assert (later["state"], later["rows"]["reused"]) == ("succeeded", 99)
     client.runs.forget(run_id)
     until(lambda: list(store.blobs(f"run/{run_id}/")), lambda blobs: not blobs)
