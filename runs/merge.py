@@ -179,7 +179,8 @@ class Merge:
         for position, (known, row) in enumerate(zip_longest(ledger.placed_keys(), asked.source)):
             self._hold.check()
             if known is None or row is None or row.id != known[0]:
-                raise _other_rows(asked.origin.source, known and known[0], row and row.id)
+                found = None if row is None else row.id
+                raise _other_rows(asked.origin.source, known and known[0], found)
             image = image_of(asked.origin.task, row) if isinstance(row, SourceRow) else None
             if image and isinstance(row, SourceRow) and _is_same(row, known[1], packer):
                 pictures.keep(position, image, row.file)
