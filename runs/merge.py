@@ -177,11 +177,10 @@ class Merge:
         # A format that asks for other parameters has other keys; those of before are not noted.
         is_told = plan is not None and plan.origin == origin_text(asked.origin)
         packer = Packer(asked.origin, HASH) if is_told else None
-        both = zip_longest(ledger.placed_keys(), asked.source)
-        for position, (known, row) in enumerate(both):
+        for position, (known, row) in enumerate(zip_longest(ledger.placed_keys(), asked.source)):
             self._hold.check()
             if known is None or row is None or row.id != known[0]:
-                found = row.id if row is not None else None
+                found = None if row is None else row.id
                 raise _other_rows(asked.origin.source, known and known[0], found)
             image = image_of(asked.origin.task, row) if isinstance(row, SourceRow) else None
             if image and isinstance(row, SourceRow) and _is_same(row, known[1], packer):
@@ -257,9 +256,9 @@ def _is_same(row: SourceRow, key: bytes, packer: Packer | None) -> bool:
 
 def _other_rows(source: str, known: str | None, found: str | None) -> InvalidRequest:
     was = "no row" if known is None else f"row {known!r}"
-    now = "no row is" if found is None else f"{found!r} is"
     return InvalidRequest(
-        f"the source has changed: where {was} was answered, {now} now: pictures are read from"
+        f"the source has changed: where {was} was answered, "
+        f"{'no row' if found is None else repr(found)} is now: pictures are read from"
         f" {source} once all is answered; put back what was there, or take --images none"
     )
 
