@@ -465,17 +465,16 @@ def test_a_run_whose_output_could_not_be_written_is_taken_all_the_same(
     tell(page, state="failed", output=None, error=error)
     asked: list[str] = []
 
-    def made(route: Route) -> None:
+    def making(route: Route) -> None:
         asked.append(route.request.url.rpartition("?")[2])
-        route.fulfill(body="{}", headers={"Content-Disposition": "attachment; filename=x.json"})
+        route.fulfill(status=202, json={}, headers={"Retry-After": "600"})
 
-    page.route(re.compile(rf"/v2/runs/{ID}/output"), made)
+    page.route(re.compile(rf"/v2/runs/{ID}/output"), making)
     show(f"#/runs/{ID}")
     expect(field(page, "download")).to_have_value("coco-detection")
     check_accessible(page)
-    with page.expect_download() as taken:
-        page.get_by_role("button", name="Download", exact=True).click()
-    assert taken.value.path().read_text() == "{}"
+    page.get_by_role("button", name="Download", exact=True).click()
+    expect(page.get_by_role("button", name="A worker makes it…")).to_be_disabled()
     assert asked == ["format=coco-detection"]
 
 
