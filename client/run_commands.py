@@ -334,7 +334,7 @@ def _following(run: RunView) -> str:
     told = run.follow
     if not told or not told.get("since"):
         return ""
-    words = "taking no more" if told["finishing"] else "since" if told["following"] else "ended;"
+    words = "taking no more" if told["finishing"] else "since" if told["following"] else "ended"
     words += f" {told['since'][:19]}" if words == "since" else ""
     if run.looked_at and told["following"]:
         words += f", looked {run.looked_at:%H:%M:%S}"

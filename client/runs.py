@@ -144,8 +144,9 @@ class Runs:
         """Write a finished run's output to `out`, and its report beside it, as `annotate` does.
 
         The format is the one that `out` ends in, else the run's. Where `out` ends in `.zip`, all of
-        it is in that. Without `out` it is called as the run is, in the working folder. One that
-        ended otherwise has it made where all its rows were answered; else its error is raised.
+        it is in that. Without `out` it is called as the run is, in the working folder. It is made
+        anew of the answers where the run wrote it to a place of its own, and where the run ended
+        otherwise once all its rows were answered; else its error is raised.
         """
         run = self.get(run_id)
         failure = run.failure()
@@ -156,7 +157,8 @@ class Runs:
         place = Path(out) if out else None
         if place and not format:
             format = format_meant(self._client, place, run)  # noqa: A001 # what the command calls it
-        if failure is not None and not (format or run.follow):
+        is_elsewhere = bool(place and run.output and run.output["place"])
+        if not format and (is_elsewhere or (failure is not None and not run.follow)):
             format = run.format  # noqa: A001 # what the command calls it
         return fetch_output(self._client, path, place, format, overwrite=overwrite)
 

@@ -46,17 +46,18 @@ async def get_output(request: Request) -> Response:
         return await _export(request, run, wanted)
     if run.state is not RunState.SUCCEEDED:
         if run.state.terminal:
-            instead = "; its rows are answered: ?format= makes one" if run.is_answered else ""
+            instead = "; its rows are answered: ask for a format" if run.is_answered else ""
             raise NotFound(
                 f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output{instead}"
             )
         raise Conflict(f"run {shown_id(run.spec.id)!r} is {run.state}: its output is not there yet")
-    if wanted and run.plan and wanted != run.plan.format:
-        return await _export(request, run, wanted)
     output = run.progress.output
+    is_here = output is not None and not output.place
+    if wanted and run.plan and not (is_here and wanted == run.plan.format):
+        return await _export(request, run, wanted)
     if output is None or output.place:
         place = output.place if output else "nowhere"
-        raise NotFound(f"the output was written to {place}; ?format= makes one to fetch")
+        raise NotFound(f"the output was written to {place}; ask for a format to have one made here")
     return await _file(service, run, output, "")
 
 

@@ -177,6 +177,12 @@ def test_a_folder_is_put_in_its_place_as_annotate_writes_it(
     assert files == compared(read(alone.parent, alone))
     assert len(files) > 60
     assert run["output"]["place"] == str(out)
+    (tmp_path / "fetched").mkdir()
+    fetched = runs.client.runs.fetch(run_id, tmp_path / "fetched" / "labels")
+    made = compared(read(fetched.parent, fetched))
+    assert made.keys() == files.keys()
+    links = {name for name in files if name.startswith("labels/images/")}  # fetched, pictures
+    assert all(made[name] == files[name] for name in files.keys() - links)
     again = annotate(runs.client, Options(out=out, format=format_name, **asked))
     assert again.reused == 61, "its ledger is annotate's own: what is done is done"
 

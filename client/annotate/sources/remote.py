@@ -8,6 +8,7 @@ configuration.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import posixpath
 import re
@@ -36,6 +37,8 @@ _EXTRAS = {
 }
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+_SILENT = logging.NullHandler()  # for logs of what is raised, too
 
 #: Seconds between tries of what failed for the network's sake; fsspec has tried before.
 _PAUSES_S = (1.0, 5.0, 15.0)
@@ -82,6 +85,7 @@ def file_system(url: str) -> tuple[Any, str]:  # Any: fsspec has no types
         # gcsfs asks by gRPC for each bucket's kind else, with credentials of its own choice, and
         # warns at each call where it finds none.
         os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        logging.getLogger("gcsfs").addHandler(_SILENT)
     # A cache of what is listed would grow with the data set.
     fs, path = url_to_fs(url, use_listings_cache=False)
     return fs, str(path)

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.run_blobs import output_key, pictures_key, put_output, sheet_key
-from wherry.jobs.run_records import RunExport, RunPlan, RunState, Shard, Step
+from wherry.jobs.run_records import RunExport, RunOutput, RunPlan, RunState, Shard, Step
 from wherry.jobs.run_steps import (
     end_run,
     finish_export,
@@ -135,10 +135,12 @@ class RunWorker:
             sheet += packed
         return sheet, index
 
-    def merge(self, files: dict[str, bytes]) -> None:
-        """End the run with these files in the store."""
+    def merge(self, files: dict[str, bytes], place: str = "") -> None:
+        """End the run with these files in the store, or at a place elsewhere."""
         step = self.step("merge")
         output = put_output(self.store, output_key(step.run_id, "o1"), _opened(files))
+        if place:
+            output = RunOutput(place=place, files=output.files)
         assert self.queue.run(end_run(step, RunState.SUCCEEDED, self.jobs, output=output))
 
     def export(self, files: dict[str, bytes]) -> None:

@@ -74,6 +74,19 @@ def test_an_export_is_asked_for_and_made_once(http, runs):
     assert same.content == b"{}\n"
 
 
+def test_what_was_written_elsewhere_is_made_anew_in_any_format(http, runs):
+    assert http.post("/v2/runs", json={**ASKED, "id": "r"}).status_code == 201
+    runs.plan(1)
+    runs.shard([answered(0, ("cat", 1.0))])
+    runs.merge({"a.jsonl": b"{}\n"}, place="s3://bucket/a.jsonl")
+    told = http.get("/v2/runs/r/output")
+    assert (told.status_code, "s3://bucket/a.jsonl; ask for a format" in told.text) == (404, True)
+    assert http.get("/v2/runs/r/output", params={"format": "jsonl"}).status_code == 202
+    runs.export({"annotations.jsonl": b'{"id": 1}\n'})
+    made = http.get("/v2/runs/r/output", params={"format": "jsonl"})
+    assert (made.status_code, made.content) == (200, b'{"id": 1}\n')
+
+
 def test_an_export_that_failed_says_so_and_is_tried_again_when_asked_for_again(http, runs):
     ended(http, runs, {"annotations.jsonl": b"{}\n"})
     csv = {"format": "csv"}
@@ -114,7 +127,7 @@ def test_a_run_that_ended_otherwise_is_exported_once_all_is_answered(http, runs)
     assert runs.queue.run(end_run(step, RunState.FAILED, runs.jobs, error=error))
     answer = http.get("/v2/runs/r/output")
     assert answer.status_code == 404
-    assert "?format=" in answer.json()["error"]
+    assert "ask for a format" in answer.json()["error"]
     for name in ("jsonl", "csv"):
         assert http.get("/v2/runs/r/output", params={"format": name}).status_code == 202
         runs.export({f"annotations.{name}": name.encode()})
