@@ -98,7 +98,8 @@ class Sqlite(Database):
         except sqlite3.Error as error:
             if clock and clock.was_over:
                 raise _TakesLong from None
-            raise InvalidRequest(f"{self._shown}: {error}") from None
+            told = "; a query is one SELECT" if "syntax error" in str(error) else ""
+            raise InvalidRequest(f"{self._shown}: {error}{told}") from None
 
     @property
     def _url(self) -> str:
