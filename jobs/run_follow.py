@@ -109,6 +109,7 @@ def tell_fold(
             "owner": step.owner,
             "record": shard.model_dump_json(exclude={"moved"}),
             "segment": segment,
+            "number": shard.number,
             "numbers": numbers,
         },
         parse=bool,

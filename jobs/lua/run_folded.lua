@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
 -- run_folded: shards that are done are one from now on, under the number of the first; the owner's of the look alone.
 -- KEYS 1 shards, 2 segments, 3 attempts
--- ARGV 1 prefix, 2 id, 3 owner, 4 record (of the one), 5 segment (of its answers; '' none), 6.. numbers (of all, the
---      first first)
+-- ARGV 1 prefix, 2 id, 3 owner, 4 record (of the one), 5 segment (of its answers; '' none), 6 number (of the one), 7..
+--      numbers (of all)
 -- Returns whether it was the owner's, and all were there still.
 local id = ARGV[2]
 if not owns(id, 'follow', ARGV[3]) then return 0 end
-for i = 6, #ARGV do
+for i = 7, #ARGV do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0 then return 0 end
 end
-for i = 6, #ARGV do
+for i = 7, #ARGV do
   redis.call('HDEL', KEYS[1], ARGV[i])
   redis.call('HDEL', KEYS[2], ARGV[i])
   redis.call('HDEL', KEYS[3], 'shard/' .. ARGV[i])
