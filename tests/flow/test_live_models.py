@@ -170,7 +170,10 @@ def test_ten_models_run_in_the_memory_of_three(live: Live) -> None:
     for job in jobs:
         assert live.client.result(job.id, 60)
         most = max(most, resident(live.stack.children["worker-text"].pid))
-    assert sum(taken > 0 for taken in live.worker()["model_bytes"].values()) == 3
+    # It tells when it looks: one that is made counts with one that is given back.
+    until(
+        lambda: sum(taken > 0 for taken in live.worker()["model_bytes"].values()), lambda n: n == 3
+    )
     assert most - before < 5 * HEAVY  # three, one that is made, one that is given back
     totals = live.client.get("/v2/queues")["totals"]
     assert (totals["failed"], totals["requeued"], totals["late"]) == (0, 0, 0)
