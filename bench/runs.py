@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--resumed", type=int, default=1_000_000, help="rows of the run resumed")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
     options = parser.parse_args()
-    found: list[Took] = []
+    found, resume_s = list[Took](), 0.0
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
         folder = Path(name)
         source, large = folder / "rows.jsonl", folder / "large.jsonl"

@@ -309,7 +309,7 @@ _COUNTED = ("read", "done", "failed", "reused", "duplicates", "in_flight", "devi
 
 
 def _waits(reply: Any) -> list[StepWait]:
-    found = [StepWait(step=step, **from_json(told)) for step, told in pairs(reply)]
+    found = [StepWait(step=step.decode(), **from_json(told)) for step, told in pairs(reply)]
     return sorted(found, key=lambda wait: wait.since)
 
 

@@ -79,15 +79,19 @@ class StoredPiece(Protocol):
     @property
     def names(self) -> Collection[str]:
         """What its files are called."""
+        ...
 
     def read(self, name: str) -> Iterator[bytes]:
         """A file of it."""
+        ...
 
     def rows(self) -> bytes:
         """What `rows_of` made of the part's ledger."""
+        ...
 
     def rest(self) -> None:
         """Let go of what is in memory: others are read now."""
+        ...
 
 
 def join_pieces(

@@ -103,7 +103,7 @@ class StoredAnnotation(Annotation):
         _set(self, "_items", block.items(place))
 
     @property
-    def output(self) -> TaskOutput:
+    def output(self) -> TaskOutput:  # pyright: ignore[reportIncompatibleVariableOverride] # frozen
         """One row, as `Annotation` has it."""
         return self._block.row(self._place)
 

@@ -89,7 +89,7 @@ def _places(
     """The numbers of an entry's points, and what is before and behind them."""
     head, _, rest = line.partition(begin)
     found, _, tail = rest.partition(end)
-    return head + begin, found.split(between), end + tail
+    return head + begin, found.split(between), end + tail  # pyright: ignore[reportReturnType]
 
 
 def named_points(points: list[Any]) -> Iterator[tuple[str, Any]]:

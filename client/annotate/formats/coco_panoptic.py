@@ -41,7 +41,7 @@ class CocoPanoptic(Coco):
         self._names = self._grows("names", FileNames())
         self._held.callback(self._names.close)
 
-    def _renumbered(self, lines: list[bytes], _first: int) -> Iterable[bytes]:
+    def _renumbered(self, lines: list[bytes], first: int) -> Iterable[bytes]:  # noqa: ARG002 # has none
         numbers = self._categories.moved_text
         return (renumbered(line, CATEGORY, numbers) for line in lines) if numbers else lines
 

@@ -21,7 +21,7 @@ def along(told: Mapping[str, Any], drift: Sequence[Mapping[str, Any]], colours: 
     if len(stretches) < 2:
         return ""
     parts = []
-    kinds = [kind for kind in _kinds(told["labels"], colours) if any(map(kind.count, stretches))]
+    kinds = [kind for kind in _kinds(told["labels"], colours) if any(map(kind.rows_of, stretches))]
     if any(sum(each["labels"]) + each["other_labels"] for each in stretches):
         title = "Share of each row's first label along the source"
         parts.append(f"<h3>{title}</h3>{_labels(stretches, kinds, title)}{_legend(kinds)}")
@@ -51,7 +51,7 @@ class _Kind(NamedTuple):
     name: str
     colour: str
     #: How many rows of a stretch.
-    count: Callable[[Mapping[str, Any]], int]
+    rows_of: Callable[[Mapping[str, Any]], int]
 
 
 def _kinds(labels: Sequence[str], colours: Colours) -> list[_Kind]:
@@ -72,7 +72,7 @@ def _labels(stretches: Sequence[Mapping[str, Any]], kinds: Sequence[_Kind], titl
     for place, each in enumerate(stretches):
         bottom = _HEIGHT
         for kind in kinds:
-            found = kind.count(each)
+            found = kind.rows_of(each)
             if found:
                 height = _HEIGHT * found / each["rows"]
                 bottom -= height
@@ -131,6 +131,6 @@ def _table(stretches: Sequence[Mapping[str, Any]], kinds: Sequence[_Kind]) -> st
 
 def _cells(each: Mapping[str, Any], kinds: Sequence[_Kind]) -> str:
     mean = each["mean_score"]
-    values = [*(count(kind.count(each)) for kind in kinds), "" if mean is None else f"{mean:.2f}"]
+    values = [*(count(kind.rows_of(each)) for kind in kinds), "" if mean is None else f"{mean:.2f}"]
     cells = "".join(f"<td>{value}</td>" for value in values)
     return f"<tr><th scope=row>{_span(each).removeprefix('rows ')}</th>{cells}</tr>"

@@ -72,8 +72,8 @@ def _gcs_page(fs: Any, bucket: str, prefix: str, begin: str, token: str | None) 
 def _azure_page(fs: Any, container: str, prefix: str, begin: str, token: str | None) -> KeyPage:
     from fsspec.asyn import sync
 
-    page: KeyPage = sync(fs.loop, _azure_page_async, fs, container, prefix, begin, token)
-    return page
+    page: Any = sync(fs.loop, _azure_page_async, fs, container, prefix, begin, token)
+    return KeyPage(*page)
 
 
 async def _azure_page_async(
