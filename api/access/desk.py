@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ from .keys import ApiKey, Made, make, toml_entry
 
 _out, _err = Console(), Console(stderr=True)
 
+#: Seconds after which every API knows a new key: they look once a second. The next command of a
+#: script may use it at once.
+_KNOWN_S = 1.5
+
 
 def create(fields: dict[str, Any], file: Path | None, *, hash_only: bool, as_json: bool) -> None:
     """Make a key, keep its digest, print it. Raises InvalidRequest."""
@@ -34,6 +39,9 @@ def create(fields: dict[str, Any], file: Path | None, *, hash_only: bool, as_jso
     if not hash_only:
         _keep(made.key, file)
     _print_made(made, entry=hash_only, as_json=as_json)
+    if not hash_only:
+        sys.stdout.flush()
+        time.sleep(_KNOWN_S)
 
 
 def _keep(key: ApiKey, file: Path | None) -> None:
