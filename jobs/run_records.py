@@ -8,12 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..tasks.annotations.stretches import SCORE_BINS
 from .follow_records import RunFollow
 from .group import BULK_PRIORITY
 from .owned import NOBODY
-
-#: Scores are counted in bins of a twentieth.
-SCORE_BINS = 20
 
 
 class RunState(StrEnum):

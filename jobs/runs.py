@@ -12,13 +12,13 @@ from typing import Any
 from pydantic_core import from_json
 
 from ..protocol.errors import Conflict, NotFound
+from ..tasks.annotations.stretches import SCORE_BINS
 from .call import Call, call_script
 from .files import page
 from .follow_records import RunFollow
 from .group import BULK_PRIORITY, Group
 from .keys import Keys
 from .run_records import (
-    SCORE_BINS,
     Run,
     RunError,
     RunExport,
