@@ -10,6 +10,10 @@ from ....protocol.errors import InvalidRequest
 from .queries import Query
 
 
+#: Said of a query that a data base cannot parse where rows are read of it.
+ONE_SELECT = "; a query is one SELECT"
+
+
 class KeyRange(NamedTuple):
     """The first and the last key of some rows, both among them."""
 

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from ....protocol.errors import InvalidRequest, Unavailable, WherryError
-from .databases import Database, literal, select
+from .databases import ONE_SELECT, Database, literal, select
 from .files import missing
 from .queries import Query
 
@@ -39,6 +39,9 @@ _SESSION = (
 #: Classes of errors that are the server's or the network's: connections, resources, intervention,
 #: the system's own. https://www.postgresql.org/docs/current/errcodes-appendix.html
 _AWAY = ("08", "53", "57", "58")
+
+#: A query that is none, or none as a table, which is what is read.
+_SYNTAX = "42601"
 
 #: A query that was broken off, in a code and in words.
 _CANCELED, _CANCELED_WORDS = "57014", "canceling statement due to statement timeout"
@@ -116,7 +119,7 @@ class Postgresql(Database):
         """An error in our words: whose fault it is, and the server's first lines."""
         state = str(getattr(error, "sqlstate", "") or "")
         words = " ".join(str(error).partition("Query was:")[0].split())
-        told = f"{self._url}: {words}"
+        told = f"{self._url}: {words}{ONE_SELECT if state == _SYNTAX else ''}"
         if state == _CANCELED or _CANCELED_WORDS in words:
             return _TakesLong(told)
         if "FATAL:" in words and not any(word in words for word in _LATER):

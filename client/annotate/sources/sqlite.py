@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ....protocol.errors import InvalidRequest
-from .databases import Database, literal, select
+from .databases import ONE_SELECT, Database, literal, select
 from .queries import Query
 
 #: How such a file begins.
@@ -98,7 +98,7 @@ class Sqlite(Database):
         except sqlite3.Error as error:
             if clock and clock.was_over:
                 raise _TakesLong from None
-            told = "; a query is one SELECT" if "syntax error" in str(error) else ""
+            told = ONE_SELECT if "syntax error" in str(error) else ""
             raise InvalidRequest(f"{self._shown}: {error}{told}") from None
 
     @property

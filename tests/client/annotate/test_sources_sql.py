@@ -149,7 +149,7 @@ def test_a_column_that_cannot_order_is_refused(
         ("select id, body as text from nothing", "nothing"),
         ("selec id", "selec"),
         ("select id, body as text from reviews; select 2", ""),
-        ("delete from reviews returning id, body as text", "syntax error; a query is one SELECT"),
+        ("delete from reviews returning id, body as text", "; a query is one SELECT"),
         ("select id from reviews", "embedding needs 'text'"),
     ],
 )
