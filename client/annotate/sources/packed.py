@@ -13,6 +13,7 @@ from typing import IO, Any, BinaryIO, Generic, TypeVar
 from ....protocol.errors import RowError
 from ....protocol.file_words import printable_name, reason_of
 from ....tasks.media.archives.members import Members
+from ....tasks.media.archives.sized import SizedReader
 from .files import FileStore, FolderEntry, is_web
 
 T = TypeVar("T")
@@ -120,32 +121,20 @@ def _plain(path: str) -> str:
     return "" if path == "." else path.removeprefix("./")
 
 
-class Unpacked(io.RawIOBase):
+class Unpacked(SizedReader):
     """A member that is read as a stream, and copied to disk once somebody jumps in it."""
 
     def __init__(self, file: IO[bytes], size: int, damage: tuple[type[Exception], ...]) -> None:
         """Damage that is met while it is read becomes a RowError that tells of it."""
-        self._file, self._size, self._damage = file, size, damage
-        self._at, self._is_near = 0, False
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Where it is read next."""
-        return self._at
+        super().__init__(size)
+        self._file, self._damage, self._is_near = file, damage, False
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place in it. Raises RowError."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if base + offset != self._at:
+        at = self._place(offset, whence)
+        if at != self._at:
             self._fetch()
-            self._at = self._file.seek(max(0, base + offset))
+            self._at = self._file.seek(at)
         return self._at
 
     def readinto(self, buffer: Any) -> int:  # any that can be written to

@@ -25,6 +25,7 @@ from ....tasks.egress.guard import OutboundGuard, Resolve, lookup
 from ....tasks.egress.kept import KeptConnections
 from ....tasks.egress.ranges import ServedFile
 from ....tasks.egress.settings import UrlSettings
+from ....tasks.media.archives.sized import SizedReader
 from .fetcher import Fetcher, connections, waited
 from .files import FileStore, FolderEntry, is_web
 
@@ -175,29 +176,12 @@ class WebFiles(FileStore):
         return self._seen[1]
 
 
-class _Ranges(io.RawIOBase):
+class _Ranges(SizedReader):
     """A file of a web server, a range at a time."""
 
     def __init__(self, fetcher: Fetcher, url: str, served: ServedFile) -> None:
-        self._fetcher, self._url, self._served, self._at = fetcher, url, served, 0
-
-    @property
-    def _size(self) -> int:
-        return self._served.size or 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
+        super().__init__(served.size or 0)
+        self._fetcher, self._url, self._served = fetcher, url, served
 
     def readinto(self, buffer: Any) -> int:  # any that can be written to
         view = memoryview(buffer).cast("B")

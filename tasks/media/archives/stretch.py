@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ....protocol.errors import RowError
+from .sized import SizedReader
 
 #: So many bytes from a place on; fewer only at the end. Raises RowError, Unavailable.
 ReadAt = Callable[[int, int], bytes]
@@ -20,46 +20,29 @@ class Stretch(NamedTuple):
     reason: str = ""
 
 
-class StretchReader(io.RawIOBase):
+class StretchReader(SizedReader):
     """A stretch as a file."""
 
     def __init__(self, found: Stretch, read_at: ReadAt) -> None:
-        self._found, self._read_at, self._at = found, read_at, 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Where it is read next."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place in it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._found.bytes}[whence]
-        self._at = max(0, base + offset)
-        return self._at
+        super().__init__(found.bytes)
+        self._offset, self._read_at = found.offset, read_at
 
     def readall(self) -> bytes:
         """All that is left, at once. Raises RowError."""
-        data = self._read(max(0, self._found.bytes - self._at))
+        data = self._read(max(0, self._size - self._at))
         self._at += len(data)
         return data
 
     def readinto(self, buffer: Any) -> int:  # any that can be written to
         """Read on. Raises RowError."""
         view = memoryview(buffer).cast("B")
-        size = min(len(view), max(0, self._found.bytes - self._at))
+        size = min(len(view), max(0, self._size - self._at))
         view[:size] = self._read(size)
         self._at += size
         return size
 
     def _read(self, size: int) -> bytes:
-        data = self._read_at(self._found.offset + self._at, size) if size else b""
+        data = self._read_at(self._offset + self._at, size) if size else b""
         if len(data) < size:
             raise RowError(f"it breaks off: {len(data):,} of {size:,} bytes are there")
         return data
