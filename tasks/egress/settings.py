@@ -4,10 +4,20 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class UrlSettings(BaseSettings):
-    """Which URLs are fetched that requests and data sets name, and what one file may cost."""
+class NetworkSettings(BaseSettings):
+    """Which networks may be reached besides the public ones, whoever names an address there."""
 
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
+
+    outbound_networks: str = Field(
+        default="",
+        description="Networks that may be reached although they are not public, such as "
+        "`10.20.0.0/16`. Metadata addresses in them are reached too.",
+    )
+
+
+class UrlSettings(NetworkSettings):
+    """Which URLs are fetched that requests and data sets name, and what one file may cost."""
 
     url_hosts: str = Field(
         default="",
@@ -28,17 +38,10 @@ class UrlSettings(BaseSettings):
     url_max_redirects: int = Field(
         default=3, ge=0, description="Redirects that are followed, each one checked like the first."
     )
-    outbound_networks: str = Field(
-        default="",
-        description="Networks that may be reached although they are not public, such as "
-        "`10.20.0.0/16`. Metadata addresses in them are reached too.",
-    )
 
 
-class EndpointSettings(BaseSettings):
+class EndpointSettings(NetworkSettings):
     """Which servers a worker may ask for models whose backend is `endpoint`."""
-
-    model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
 
     endpoint_hosts: str = Field(
         default="",
@@ -47,9 +50,4 @@ class EndpointSettings(BaseSettings):
     )
     endpoint_schemes: str = Field(
         default="https", description="Schemes of endpoints: `https`, `http`."
-    )
-    outbound_networks: str = Field(
-        default="",
-        description="Networks that may be reached although they are not public: the API's setting,"
-        " for workers too.",
     )
