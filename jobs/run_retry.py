@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ..protocol.errors import Conflict
 from .call import Call, call_script
 from .keys import Keys
 from .run_records import RunSpec
-from .runs import FAMILY, run_ticket
+from .runs import FAMILY, accepted, run_ticket
 from .settings import JobsSettings
 
 
@@ -24,12 +23,7 @@ def retry_run(
     it is made, where it is past its limits, and while another run writes to its `out`.
     """
     keys, deadline_s = Keys(settings.key_prefix), spec.deadline_s
-
-    def parse(reply: int) -> bool:
-        if reply < 0:
-            raise Conflict(f"run {spec.id!r} {_WHY[reply]}")
-        return reply == 1
-
+    refusals = {code: f"run {spec.id!r} {why}" for code, why in _WHY.items()}
     return call_script(
         "run_retry",
         settings,
@@ -50,7 +44,7 @@ def retry_run(
             "deadline_ms": "" if deadline_s is None else int(deadline_s * 1000),
             "ticket": run_ticket(),
         },
-        parse=parse,
+        parse=lambda reply: accepted(reply, refusals),
     )
 
 

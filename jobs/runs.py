@@ -6,7 +6,7 @@ A run is done in steps: its plan, its shards, then the merge; an export of it ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -61,20 +61,13 @@ def create_run(
     group = Group(FAMILY, spec.model, spec.version, spec.tenant, BULK_PRIORITY)
     max_ms = spec.max_device_seconds
 
-    def parse(reply: int) -> bool:
-        if reply == -1:
-            raise Conflict(f"run {spec.id!r} is there, and asks for something else")
-        if reply == -3:
-            raise Conflict(
-                f"out: a run that has not ended writes to {spec.out!r}: name another, or wait"
-            )
-        if reply < 0:
-            raise Conflict(
-                f"run {spec.id!r} was forgotten, and run workers still remove what it left: take "
-                "another id, or this one in a minute"
-            )
-        return reply == 1
-
+    run = f"run {spec.id!r}"
+    refusals = {
+        -1: f"{run} is there, and asks for something else",
+        -2: f"{run} was forgotten, and run workers still remove what it left: take another id, or "
+        "this one in a minute",
+        -3: f"out: a run that has not ended writes to {spec.out!r}: name another, or wait",
+    }
     return call_script(
         "run_create",
         settings,
@@ -104,7 +97,7 @@ def create_run(
             "ticket": run_ticket(),
             "trace": trace,
         },
-        parse=parse,
+        parse=lambda reply: accepted(reply, refusals),
     )
 
 
@@ -161,12 +154,7 @@ def forget_run(spec: RunSpec, settings: JobsSettings, *, expired_only: bool = Fa
     Raises Conflict for one that has not ended.
     """
     keys = Keys(settings.key_prefix)
-
-    def parse(reply: int) -> bool:
-        if reply < 0:
-            raise Conflict(f"run {spec.id!r} has not ended: cancel it, or wait for its end")
-        return reply == 1
-
+    refusals = {-1: f"run {spec.id!r} has not ended: cancel it, or wait for its end"}
     return call_script(
         "run_forget",
         settings,
@@ -177,7 +165,7 @@ def forget_run(spec: RunSpec, settings: JobsSettings, *, expired_only: bool = Fa
             "indexes": _indexes(spec.tenant, keys),
         },
         args={"id": spec.id, "expired_only": "1" if expired_only else ""},
-        parse=parse,
+        parse=lambda reply: accepted(reply, refusals),
     )
 
 
@@ -242,6 +230,13 @@ def forget_export(run_id: str, format_name: str, settings: JobsSettings) -> Call
     """Know no more of an export that failed: whoever asks for it again has it tried again."""
     key = Keys(settings.key_prefix).run(run_id, "exports")
     return Call([("HDEL", key, format_name)], parse=lambda _: None)
+
+
+def accepted(reply: int, refusals: Mapping[int, str]) -> bool:
+    """Whether a run is what it was asked to be, by 1 and 0. Raises Conflict for a refusal."""
+    if reply < 0:
+        raise Conflict(refusals[reply])
+    return reply == 1
 
 
 def _indexes(tenant: str, keys: Keys) -> list[str]:
