@@ -39,7 +39,7 @@ def committed_files(store: Store, run: Run, shards: Sequence[Shard]) -> list[Sen
         return []
     name = f"{_NAME}{BY_NAME[run.plan.format].suffix}"
     head = run.plan.head.encode(errors="surrogateescape")
-    bare = [_without_head(store, part, head) for part in rows]
+    bare = [part.without(len(head)) for part in rows]  # each has it
     files = [_joined(store, name, bare, head)]
     if errors:
         files.append(_joined(store, f"{name}.errors.jsonl", errors))
@@ -49,10 +49,3 @@ def committed_files(store: Store, run: Run, shards: Sequence[Shard]) -> list[Sen
 def _joined(store: Store, name: str, parts: Sequence[_Part], head: bytes = b"") -> SentFile:
     chunks = chain((head,) if head else (), *(read_stored(store, *part) for part in parts))
     return SentFile(name, len(head) + sum(part.file.bytes for part in parts), chunks)
-
-
-def _without_head(store: Store, part: _Part, head: bytes) -> _Part:
-    """A part, whether it begins with the head or not, without it."""
-    begin = StoredFile("", part.file.offset, min(len(head), part.file.bytes))
-    has_head = head and b"".join(read_stored(store, part.piece, begin)) == head
-    return part.without(len(head)) if has_head else part
