@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +20,7 @@ from ..client.annotate.pieces import fold_pieces
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import Origin
 from ..client.annotate.segments import SegmentTaker, rows_of, take_in, take_in_rows
-from ..jobs.call import Queue
+from ..jobs.call import Call, Queue
 from ..jobs.follow_records import Replaced
 from ..jobs.run_blobs import part_key, pictures_key, quality_key, shard_key, sheet_key
 from ..jobs.run_follow import tell_fold
@@ -27,8 +28,9 @@ from ..jobs.run_quality import QUALITY, SEEN, quality_of_shards
 from ..jobs.run_records import RunOutput, Shard, ShardCounts
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
+from ..protocol.errors import StoreUnavailable
 from .earlier import beginnings_of
-from .hold import StepHold, StepLost
+from .hold import StepEnded, StepHold, StepLost
 from .shard_files import FILES, packed_files, shard_files
 from .sheet_fold import SheetFold
 from .stored_pieces import ShardPiece, put_piece
@@ -84,7 +86,8 @@ class Fold:
 
         Raises StepEnded, Unavailable.
         """
-        first, name = shards[0], f"f{self._hold.attempt}-{shards[0].number}"
+        number = shards[0].number
+        name = f"f{self._hold.attempt}-{number}"
         with (
             TemporaryDirectory(dir=folder) as own,
             Ledger(Path(own) / "ledger") as ledger,
@@ -95,25 +98,35 @@ class Fold:
             piece = self._piece(ledger, shards, Path(own), name)
             segment = taker.segment()
             told = quality_of_shards(self._store, self._run_id, shards)
-            for key, body in (
-                *((quality_key(self._run_id, first.number, name, k), v) for k, v in told.items()),
-                (shard_key(self._run_id, first.number, "rows", name), rows_of(ledger)),
-                (shard_key(self._run_id, first.number, "keys", name), beginnings_of(ledger)),
-                (shard_key(self._run_id, first.number, "segment", name), segment),
-                (shard_key(self._run_id, first.number, FILES, name), self._files(shards)),
-                (sheet_key(self._run_id, first.number, name), bytes(sheet.body)),
-                (sheet_key(self._run_id, first.number, name) + ".index", to_json(sheet.index)),
-                (pictures_key(self._run_id, first.number, name), bytes(sheet.pictures)),
-            ):
-                self._hold.check()
-                if body:
-                    self._store.put(key, body)
+            blobs = (
+                *((quality_key(self._run_id, number, name, k), v) for k, v in told.items()),
+                (shard_key(self._run_id, number, "rows", name), rows_of(ledger)),
+                (shard_key(self._run_id, number, "keys", name), beginnings_of(ledger)),
+                (shard_key(self._run_id, number, "segment", name), segment),
+                (shard_key(self._run_id, number, FILES, name), self._files(shards)),
+                (sheet_key(self._run_id, number, name), bytes(sheet.body)),
+                (sheet_key(self._run_id, number, name) + ".index", to_json(sheet.index)),
+                (pictures_key(self._run_id, number, name), bytes(sheet.pictures)),
+            )
         one = _one(shards, name, piece, told, has_pictures=bool(sheet.pictures))
         numbers = [shard.number for shard in shards]
         call = tell_fold(self._hold.step, one, name if segment else "", numbers, self._jobs)
+        try:
+            self._put(blobs, call)
+        except StepEnded:
+            with suppress(StoreUnavailable):  # then it goes with the run
+                forget(self._store, self._run_id, _replaced(one, [name]))
+            raise
+        return [_replaced(shard, segments.get(shard.number, ())) for shard in shards]
+
+    def _put(self, blobs: Iterable[tuple[str, bytes]], call: Call[bool]) -> None:
+        """Put what the one has in the store, then tell of it. Raises StepEnded: it is not told."""
+        for key, body in blobs:
+            self._hold.check()
+            if body:
+                self._store.put(key, body)
         if not self._queue.run(call):
             raise StepLost
-        return [_replaced(shard, segments.get(shard.number, ())) for shard in shards]
 
     def _gather(
         self, ledger: Ledger, shards: Sequence[Shard], segments: Mapping[int, Sequence[str]]

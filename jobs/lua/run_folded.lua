@@ -3,8 +3,9 @@
 -- KEYS 1 shards, 2 segments, 3 attempts
 -- ARGV 1 prefix, 2 id, 3 owner, 4 record (of the one), 5 segment (of its answers; '' none), 6 number (of the one), 7..
 --      numbers (of all)
--- Returns whether it was the owner's, and all were there still.
+-- Returns whether they are one now: it was the owner's, and all were there still. Who heard no reply asks again.
 local id = ARGV[2]
+if redis.call('HGET', KEYS[1], ARGV[6]) == ARGV[4] then return 1 end
 if not owns(id, 'follow', ARGV[3]) then return 0 end
 for i = 7, #ARGV do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0 then return 0 end

@@ -15,6 +15,18 @@ local function order(step)
   local n = string.match(step, '^shard/(%d+)$')
   return n or (string.match(step, '^export/') and 1e9) or 0
 end
+-- Segments of a shard's answers are in the store. Who heard no reply names them again: each is listed once.
+local function list_segments(id, n, names)
+  local listed = redis.call('HGET', of(id, 'segments'), n)
+  for name in string.gmatch(names, '%S+') do
+    if not listed then
+      listed = name
+    elseif not string.find(' ' .. listed .. ' ', ' ' .. name .. ' ', 1, true) then
+      listed = listed .. ' ' .. name
+    end
+  end
+  if listed then redis.call('HSET', of(id, 'segments'), n, listed) end
+end
 -- Let a step be taken.
 local function offer(id, step)
   redis.call('ZADD', of(id, 'ready'), order(step), step)

@@ -2,7 +2,7 @@
 -- run_save: write down how far a step has come and renew its lease; the owner's alone.
 -- KEYS 1 run, 2 leases
 -- ARGV 1 prefix, 2 id, 3 step, 4 owner, 5 lease_ms, 6 counts (of the shard, JSON; '' as they are),
---      7 segment (that is in the store now; '' none), 8 waits ('' as it is, '0' for nothing any more, '1' and the reason)
+--      7 segment (names of those that are in the store now; '' none), 8 waits ('' as it is, '0' for nothing any more, '1' and the reason)
 -- Returns what the run wants of its worker (go, pause, yield, cancel); false for one who no longer owns the step.
 local id, step = ARGV[2], ARGV[3]
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -10,8 +10,7 @@ if not state or ENDED[state] and not may(step, state) then return 'cancel' end
 if not owns(id, step, ARGV[4]) then return false end
 local n = string.match(step, '^shard/(%d+)$')
 if n and ARGV[7] ~= '' then
-  local before = redis.call('HGET', of(id, 'segments'), n)
-  redis.call('HSET', of(id, 'segments'), n, before and before .. ' ' .. ARGV[7] or ARGV[7])
+  list_segments(id, n, ARGV[7])
   redis.call('HDEL', of(id, 'faults'), step)
 end
 if n and ARGV[6] ~= '' then

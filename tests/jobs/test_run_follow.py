@@ -167,7 +167,10 @@ def test_shards_that_are_put_together_are_one(runs: Following) -> None:
         (3, 0, 9),
     ]
     assert runs.queue.run(segments_of("run_1", runs.settings)) == {0: ["last"], 1: ["both"]}
-    assert not runs.queue.run(tell_fold(look, one, "both", [1, 2], runs.settings)), "once"
+    assert runs.queue.run(tell_fold(look, one, "both", [1, 2], runs.settings)), "it has been told"
+    assert runs.queue.run(shards_of("run_1", runs.settings)) == shards
+    other = one.model_copy(update={"folds": 2})
+    assert not runs.queue.run(tell_fold(look, other, "both", [1, 2], runs.settings)), "once"
     assert runs.answer(runs.taken("shard/3"), 3)
     assert runs.tell(look, end=LookEnd.LAST)
     assert runs.state() is RunState.MERGING, "those that are gone count as done"
