@@ -6,10 +6,10 @@ come, nor what it put in the store, which nobody reads who is not told of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from .call import Call, call_script
 from .keys import Keys
@@ -27,10 +27,6 @@ from .run_records import (
 )
 from .runs import FAMILY, pairs, run_ticket
 from .settings import JobsSettings
-
-#: The form in which steps and their parts are written down, which a run worker says that it reads:
-#: from 2 on a part tells its last unit, and a run may have a step `follow`.
-STEP_FORMAT = 2
 
 #: Characters that are told of what a step waits for.
 _LONGEST_WAIT = 500
@@ -114,17 +110,12 @@ def finish_plan(
     step: Step, plan: RunPlan, shards: Sequence[Shard], settings: JobsSettings
 ) -> Call[bool]:
     """Let a run's shards be taken. False for one who no longer owns the step."""
-    keys = Keys(settings.key_prefix)
     planned = [shard.planned for shard in shards]
     total = "" if None in planned else sum(rows or 0 for rows in planned)
     return call_script(
         "run_planned",
         settings,
-        keys={
-            "run": keys.run(step.run_id),
-            "shards": keys.run(step.run_id, "shards"),
-            "queue": FAMILY,
-        },
+        keys=shard_keys(step, settings),
         args={
             "id": step.run_id,
             "owner": step.owner,
@@ -148,15 +139,10 @@ def finish_shard(
     error_types: dict[str, int],
 ) -> Call[bool]:
     """Note that all of a shard is answered and in the store. False for one who lost it."""
-    keys = Keys(settings.key_prefix)
     return call_script(
         "run_answered",
         settings,
-        keys={
-            "run": keys.run(step.run_id),
-            "shards": keys.run(step.run_id, "shards"),
-            "queue": FAMILY,
-        },
+        keys=shard_keys(step, settings),
         args={
             "id": step.run_id,
             "number": shard.number,
@@ -255,39 +241,6 @@ def look(settings: JobsSettings) -> Call[int]:
     )
 
 
-def beat(worker: str, info: dict[str, Any], settings: JobsSettings) -> Call[None]:
-    """Say that a run worker lives, and who it is."""
-    key = Keys(settings.key_prefix).run_workers
-    said = to_json({**info, "step_format": STEP_FORMAT})
-    return Call([("HSET", key, worker, said)], parse=lambda _: None)
-
-
-def is_older(said: Mapping[str, Any]) -> bool:
-    """Whether a run worker cannot read the steps that this version writes."""
-    return int(said.get("step_format", 1)) < STEP_FORMAT
-
-
-def run_workers(settings: JobsSettings) -> Call[dict[str, dict[str, Any]]]:
-    """Run workers that have not said goodbye, as they were last heard of."""
-    key = Keys(settings.key_prefix).run_workers
-    return Call(
-        [("HGETALL", key)],
-        parse=lambda reply: {w.decode(): from_json(info) for w, info in pairs(reply)},
-    )
-
-
-def lose_worker(worker: str, settings: JobsSettings) -> Call[int]:
-    """Let the steps of a run worker that is gone be taken at once. Answers how many."""
-    keys = Keys(settings.key_prefix)
-    return call_script(
-        "run_lost",
-        settings,
-        keys={"leases": keys.run_leases, "workers": keys.run_workers},
-        args={"worker": worker},
-        parse=int,
-    )
-
-
 def removing(settings: JobsSettings) -> Call[list[tuple[str, int]]]:
     """Forgotten runs whose blobs are to go, and when each was forgotten, in ms."""
     key = Keys(settings.key_prefix).runs_removing
@@ -301,6 +254,13 @@ def removed(run_id: str, settings: JobsSettings) -> Call[None]:
     """Note that a forgotten run's blobs are gone."""
     key = Keys(settings.key_prefix).runs_removing
     return Call([("ZREM", key, run_id)], parse=lambda _: None)
+
+
+def shard_keys(step: Step, settings: JobsSettings) -> dict[str, str]:
+    """Where a step's run and its shards are, and the queue by which others hear of them."""
+    keys = Keys(settings.key_prefix)
+    shards = keys.run(step.run_id, "shards")
+    return {"run": keys.run(step.run_id), "shards": shards, "queue": FAMILY}
 
 
 def _step(reply: list[bytes] | None) -> Step | None:

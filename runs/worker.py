@@ -23,19 +23,16 @@ from ..jobs.run_follow import begin_following
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_stealing import yield_step
 from ..jobs.run_steps import (
-    beat,
     end_run,
     finish_export,
     finish_plan,
-    is_older,
     look,
-    lose_worker,
     release_step,
     removed,
     removing,
-    run_workers,
     take_step,
 )
+from ..jobs.run_workers import beat, is_older, lose_worker, run_workers
 from ..jobs.runs import FAMILY, get_run
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store

@@ -22,7 +22,7 @@ from ...jobs.metrics import (
 from ...jobs.processes import is_silent
 from ...jobs.reach import RedisAway
 from ...jobs.record import GroupView
-from ...jobs.run_steps import run_workers
+from ...jobs.run_workers import run_workers
 from ...protocol.errors import WherryError
 from .models import why_unavailable
 from .scaling import FamilyScaling, scaling_of

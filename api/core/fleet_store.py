@@ -22,7 +22,7 @@ from ...jobs.processes import digests
 from ...jobs.proof import BEAT_S, FleetProof, Proof, is_in, leave, set_proof, shown, write
 from ...jobs.queue_format import Build
 from ...jobs.reach import answers_of_present
-from ...jobs.run_steps import run_workers
+from ...jobs.run_workers import run_workers
 from ...jobs.stores import Blob, Store
 from ...protocol.errors import NotFound, StoreUnavailable, Unavailable, WherryError
 from ...tasks.catalog import Catalog

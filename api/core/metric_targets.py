@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 
 from ...jobs.processes import is_silent
-from ...jobs.run_steps import run_workers
+from ...jobs.run_workers import run_workers
 from .service import Service
 
 

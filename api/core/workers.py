@@ -10,7 +10,7 @@ from ...jobs.fleet import FleetView, RunningModel, at_work
 from ...jobs.processes import is_silent
 from ...jobs.proof import shown
 from ...jobs.record import WorkerView
-from ...jobs.run_steps import run_workers
+from ...jobs.run_workers import run_workers
 from ...protocol.errors import Conflict, NotFound
 from .service import Service
 from .views import timestamp

@@ -16,7 +16,7 @@ from ...jobs.keys import Keys
 from ...jobs.processes import is_silent
 from ...jobs.proof import GONE_S
 from ...jobs.queue_format import Build
-from ...jobs.run_steps import run_workers
+from ...jobs.run_workers import run_workers
 from ...jobs.settings import JobsSettings
 from ...workers.identity import is_here
 

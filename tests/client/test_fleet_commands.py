@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import wherry
 from wherry.client import AsyncClient, Client, fleet_commands, job_commands
 from wherry.jobs import JobsSettings, Queue
-from wherry.jobs.run_steps import run_workers
+from wherry.jobs.run_workers import run_workers
 from wherry.ops.doctor import command as doctor_command
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import NotFound

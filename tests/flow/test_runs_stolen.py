@@ -12,7 +12,7 @@ import pytest
 
 from wherry.client.annotate import Options, annotate
 from wherry.jobs import JobsSettings, Queue
-from wherry.jobs.run_steps import run_workers
+from wherry.jobs.run_workers import run_workers
 from wherry.ops.child import Child
 from wherry.ops.services import runs_command
 from wherry.ops.stack import Stack, runs_name

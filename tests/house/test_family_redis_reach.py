@@ -29,6 +29,7 @@ HOME = {
     "run_retry": "runs are of the whole fleet; their jobs are submitted as any others",
     "run_stealing": "runs are of the whole fleet; their jobs are submitted as any others",
     "run_steps": "runs are of the whole fleet; their jobs are submitted as any others",
+    "run_workers": "run workers are the whole fleet's",
     "runs": "runs are of the whole fleet",
     "uploads": "uploads are of the whole fleet",
     "declared.load_configs": "the API writes them everywhere, and reads home's",

@@ -29,7 +29,6 @@ from wherry.jobs.run_steps import (
     finish_plan,
     finish_shard,
     look,
-    lose_worker,
     release_step,
     removed,
     removing,
@@ -37,6 +36,7 @@ from wherry.jobs.run_steps import (
     segments_of,
     take_step,
 )
+from wherry.jobs.run_workers import lose_worker
 from wherry.jobs.runs import (
     FAMILY,
     ask_export,
@@ -201,6 +201,18 @@ def test_who_lost_a_step_saves_nothing(runs: Runs) -> None:
     assert runs.save(now, "000000-2", done=5) is RunWish.GO
     assert runs.get().progress.done == 5
     assert runs.answer(now)
+
+
+def test_segments_that_are_named_again_are_listed_once(runs: Runs) -> None:
+    """Whoever hears no reply says the same again: a segment counts the rows that were reused."""
+    runs.planned(1)
+    step = runs.taken("shard/0")
+    for _ in range(2):
+        assert runs.save(step, "000000-1 000001-1-r5", done=1) is RunWish.GO
+    assert runs.save(step, "000001-1-r5 000001-1", done=2) is RunWish.GO
+    assert runs.answer(step)
+    listed = runs.queue.run(segments_of("run_1", runs.settings))
+    assert listed == {0: ["000000-1", "000001-1-r5", "000001-1", "last"]}
 
 
 def test_the_same_worker_that_comes_again_is_another(runs: Runs) -> None:

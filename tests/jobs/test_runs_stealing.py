@@ -12,7 +12,8 @@ from wherry.jobs import JobsSettings
 from wherry.jobs.keys import Keys
 from wherry.jobs.run_records import RunState, RunWish, ShardCounts, Step
 from wherry.jobs.run_stealing import steal_shard, yield_step
-from wherry.jobs.run_steps import lose_worker, release_step, save_step, segments_of
+from wherry.jobs.run_steps import release_step, save_step, segments_of
+from wherry.jobs.run_workers import lose_worker
 
 from .test_runs import LEASE_S, NO_LEASE_S, Runs, settings
 

@@ -21,7 +21,7 @@ from wherry.jobs.drain import ask_drain
 from wherry.jobs.fleet import heartbeat, set_loaded
 from wherry.jobs.keys import Keys
 from wherry.jobs.processes import about
-from wherry.jobs.run_steps import beat
+from wherry.jobs.run_workers import beat
 from wherry.jobs.stores import FolderStore
 from wherry.jobs.submit import submit
 from wherry.ops.doctor import command

@@ -9,7 +9,7 @@ import pytest
 
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.run_records import RunSpec, Step
-from wherry.jobs.run_steps import beat, lose_worker, run_workers
+from wherry.jobs.run_workers import beat, lose_worker, run_workers
 from wherry.jobs.runs import create_run
 from wherry.runs.settings import RunSettings
 from wherry.runs.worker import RunWorker

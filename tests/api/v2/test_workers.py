@@ -12,7 +12,7 @@ import wherry
 from wherry.jobs.drain import Drain, drain_asked
 from wherry.jobs.fleet import heartbeat
 from wherry.jobs.processes import about
-from wherry.jobs.run_steps import beat
+from wherry.jobs.run_workers import beat
 
 from ..conftest import WORKER, Worker
 from ..keyed import Tenants
