@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ..client.annotate import Columns, Options
@@ -56,9 +57,18 @@ def is_local(spec: RunSpec) -> bool:
 
 
 def asked_of(
-    fleet: Fleet, spec: RunSpec, options: Options, plan: RunPlan | None, place: PlaceOf
+    fleet: Fleet,
+    spec: RunSpec,
+    options: Options,
+    plan: RunPlan | None,
+    place: PlaceOf,
+    *,
+    heed: Callable[[], None],
 ) -> PreparedRun:
-    """Check what is asked, as `wherry annotate` does. Raises InvalidRequest."""
+    """Check what is asked, as `wherry annotate` does. Raises InvalidRequest.
+
+    What `heed` raises ends waiting for the source's rows.
+    """
     asked = prepared(fleet, options, place, out_is_kept=is_local(spec))
     found = asked.origin.version
     if spec.version and found != spec.version:
@@ -68,6 +78,7 @@ def asked_of(
             f"model {spec.model!r} is served in version {found} now: this run began with"
             f" {plan.version}, and one output is of one version"
         )
+    asked.source.heeds(heed)
     return asked
 
 

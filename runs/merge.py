@@ -75,7 +75,7 @@ class Merge:
         options = options_of(spec, folder, plan)
         allowed = places_of(step, self._jobs)
         place = run_place(allowed, self._queue, self._store, self._jobs)
-        asked = asked_of(self._client, spec, options, plan, place)
+        asked = asked_of(self._client, spec, options, plan, place, heed=self._hold.check)
         shards = self._queue.run(shards_of(step.run_id, self._jobs))
         if spec.follow:  # its rows are not in the order in which their files lie there
             asked = replace(asked, source=asked.source.listed(lambda: self._files_of(shards)))

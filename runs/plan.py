@@ -29,7 +29,7 @@ def plan_run(
     """List the source once. Raises InvalidRequest for what `wherry annotate` would refuse."""
     spec = hold.step.spec
     options = options_of(spec, folder)
-    asked = asked_of(client, spec, options, None, place)
+    asked = asked_of(client, spec, options, None, place, heed=hold.check)
     if is_local(spec):
         asked.placing.look()  # before anything is computed
         _try_place(options.out)

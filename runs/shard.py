@@ -74,7 +74,9 @@ class ShardRun:
         self._folder, self._began_at = folder, time.monotonic()
         places = places_of(self._hold.step, self._jobs)
         place = run_place(places, self._queue, self._store, self._jobs)
-        asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
+        asked = asked_of(
+            self._client, spec, options_of(spec, folder, plan), plan, place, heed=self._hold.check
+        )
         with (
             Ledger(folder / "ledger", scratch=True) as ledger,
             SheetRows(

@@ -129,6 +129,24 @@ def test_all_parts_of_a_run_are_of_one_commit_of_a_hub(
     assert TOKEN not in json.dumps(ended) + logs(fleet)
 
 
+def test_a_query_that_never_ends_holds_no_run_worker_once_it_is_canceled(
+    client: Client, postgres: PostgresServer
+) -> None:
+    endless = "select 1 as id, pg_sleep(100000)::text as text"
+    runs = [client.runs.start(postgres.url, query=endless, model="words") for _ in range(2)]
+
+    def at_it() -> list[str]:
+        found = (client.get(f"/v2/runs/{run.id}/shards")["shards"] for run in runs)
+        return [shard["worker"] for shards in found for shard in shards if shard["worker"]]
+
+    until(lambda: len(set(at_it())) == 2)
+    query = "select id, text from reviews where id < 5"
+    waiting = client.runs.start(postgres.url, query=query, model="words")
+    for run in runs:
+        client.runs.cancel(run.id)
+    assert until_state(client, waiting.id, "succeeded")["rows"]["total"] == 5
+
+
 def test_a_query_is_cut_by_its_key(
     client: Client, fleet: Stack, postgres: PostgresServer, tmp_path: Path
 ) -> None:

@@ -47,6 +47,12 @@ class Source(ABC):
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         """Every row. One that cannot be read is an UnreadableRow, and the next ones follow."""
 
+    def heeds(self, heed: Callable[[], None]) -> None:  # noqa: B027 # most give rows soon
+        """Call `heed` now and then while rows may be long in coming; what it raises ends the wait.
+
+        Any thread may call it.
+        """
+
     def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
         """The first row, and every `step`-th after it."""
         return islice(self, 0, None, step)

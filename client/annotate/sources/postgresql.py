@@ -6,12 +6,13 @@ Who asks, and with what password, libpq finds as for every program: `PGPASSWORD`
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any
 
 from ....protocol.errors import InvalidRequest, Unavailable, WherryError
-from .databases import ONE_SELECT, Database, literal, select
+from .databases import ONE_SELECT, Database, QueryClock, literal, select
 from .files import missing
 from .queries import Query
 
@@ -24,6 +25,9 @@ except ImportError:
 
 #: Bytes of a batch; rows of one that become Python's at once, and of large ones.
 _BATCH_BYTES, _ROWS, _LARGE_ROWS = 1 << 20, 1024, 16
+
+#: Seconds between two looks whether a query that computes is to be broken off.
+_LOOK_S = 0.5
 
 #: Milliseconds that counting may take.
 _COUNT_MS = 10_000
@@ -73,11 +77,16 @@ class Postgresql(Database):
 
     def rows(self, query: str, *, are_large: bool = False) -> Iterator[Mapping[str, Any]]:
         """The rows of a query as they come."""
-        most = _LARGE_ROWS if are_large else _ROWS
-        with self._batches(query) as reader:
-            for batch in reader:
-                for start in range(0, batch.num_rows, most):
-                    yield from batch.slice(start, most).to_pylist()
+        most, clock = _LARGE_ROWS if are_large else _ROWS, self._row_clock()
+        try:
+            with self._batches(query, clock=clock) as reader:
+                for batch in clock.timed(reader):
+                    for start in range(0, batch.num_rows, most):
+                        yield from batch.slice(start, most).to_pylist()
+        except WherryError:
+            if clock.reason:
+                raise clock.reason from None
+            raise
 
     def count(self, table: str) -> int | None:
         """How many rows a table has; None where that takes long to know."""
@@ -93,8 +102,10 @@ class Postgresql(Database):
         return literal(value)
 
     @contextmanager
-    def _batches(self, query: str, *besides: str) -> Iterator[Any]:  # ADBC's types are pyarrow's
-        with self._cursor() as cursor:
+    def _batches(  # ADBC's types are pyarrow's
+        self, query: str, *besides: str, clock: QueryClock | None = None
+    ) -> Iterator[Any]:
+        with self._cursor() as cursor, _watched(cursor, clock) if clock else nullcontext():
             for told in (*_SESSION, *besides):
                 cursor.execute(told)
             cursor.adbc_statement.set_options(
@@ -133,3 +144,23 @@ class Postgresql(Database):
 
 class _TakesLong(Unavailable):
     """The server broke the query off, for it took longer than it may."""
+
+
+@contextmanager
+def _watched(cursor: adbc.Cursor, clock: QueryClock) -> Iterator[None]:
+    """Have the server break a query off that is over by the clock: who waits hears nothing."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK_S):
+            if clock.is_over():
+                with suppress(adbc.Error):  # again at the next look
+                    cursor.adbc_cancel()
+
+    thread = threading.Thread(target=watch, name="annotate-query", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

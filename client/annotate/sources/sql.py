@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -90,6 +90,10 @@ class SqlSource(Source):
         self._columns = mapped.columns
         self._are_large = any(spec.is_file for spec in mapped.inputs)
         self._maker = RowMaker(finder, files, folder, has_ids=mapped.id is not None)
+
+    def heeds(self, heed: Callable[[], None]) -> None:
+        """Have what `heed` raises end a query that computes."""
+        self._database.heed = heed
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self._rows(self._select(None) if self._query.order_by else self._query.select, 0)

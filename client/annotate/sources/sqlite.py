@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ....protocol.errors import InvalidRequest
-from .databases import ONE_SELECT, Database, literal, select
+from .databases import ONE_SELECT, Database, QueryClock, literal, select
 from .queries import Query
 
 #: How such a file begins.
@@ -26,10 +26,6 @@ _ROWS, _LARGE_ROWS = 1024, 16
 
 #: Seconds that counting may take; steps of SQLite's machine between two looks at the clock.
 _COUNT_S, _STEPS = 10.0, 100_000
-
-#: Seconds that a query may compute before rows come: one that never ends would hold a run worker
-#: for good, whatever its run is told meanwhile.
-_ROW_S = 1800.0
 
 #: What a query may do.
 _READING = frozenset(
@@ -60,22 +56,17 @@ class Sqlite(Database):
 
     def rows(self, query: str, *, are_large: bool = False) -> Iterator[Mapping[str, Any]]:
         """The rows of a query as they come."""
-        clock = _Clock(_ROW_S)
-        try:
-            with self._cursor(query, clock) as cursor:
-                names = _names(cursor)
-                while some := cursor.fetchmany(_LARGE_ROWS if are_large else _ROWS):
-                    yield from (dict(zip(names, row, strict=True)) for row in some)
-                    clock.start()
-        except _TakesLong:
-            raise InvalidRequest(
-                f"{self._shown}: the query computed for {_ROW_S:g} s without rows to give"
-            ) from None
+        most = _LARGE_ROWS if are_large else _ROWS
+        with self._cursor(query, clock := self._row_clock()) as cursor:
+            names = _names(cursor)
+            for some in clock.timed(iter(partial(cursor.fetchmany, most), [])):
+                yield from (dict(zip(names, row, strict=True)) for row in some)
 
     def count(self, table: str) -> int | None:
         """How many rows a table has; None where that takes long to know."""
+        clock = QueryClock(_COUNT_S, _TakesLong(), self.heed)
         try:
-            with self._cursor(select("count(*)", table), _Clock(_COUNT_S)) as cursor:
+            with self._cursor(select("count(*)", table), clock) as cursor:
                 return int(cursor.fetchone()[0])
         except _TakesLong:
             return None
@@ -85,7 +76,7 @@ class Sqlite(Database):
         return literal(value)
 
     @contextmanager
-    def _cursor(self, query: str, clock: _Clock | None = None) -> Iterator[sqlite3.Cursor]:
+    def _cursor(self, query: str, clock: QueryClock | None = None) -> Iterator[sqlite3.Cursor]:
         try:
             # Rows may be taken by another thread than the first.
             with closing(sqlite3.connect(self._url, uri=True, check_same_thread=False)) as opened:
@@ -96,8 +87,8 @@ class Sqlite(Database):
                 with closing(opened.execute(query)) as cursor:
                     yield cursor
         except sqlite3.Error as error:
-            if clock and clock.was_over:
-                raise _TakesLong from None
+            if clock and clock.reason:
+                raise clock.reason from None
             told = ONE_SELECT if "syntax error" in str(error) else ""
             raise InvalidRequest(f"{self._shown}: {error}{told}") from None
 
@@ -111,23 +102,6 @@ class Sqlite(Database):
 
 class _TakesLong(Exception):
     """A query was broken off."""
-
-
-class _Clock:
-    """How long a query computes."""
-
-    def __init__(self, most_s: float) -> None:
-        self._most_s, self.was_over = most_s, False
-        self.start()
-
-    def start(self) -> None:
-        """Begin anew."""
-        self._began = time.monotonic()
-
-    def is_over(self) -> bool:
-        """Whether its time is up."""
-        self.was_over = time.monotonic() - self._began > self._most_s
-        return self.was_over
 
 
 def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:

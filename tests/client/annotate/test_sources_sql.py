@@ -283,18 +283,53 @@ def test_a_query_writes_nothing(postgresql: str, sqlite: str, tmp_path: Path) ->
     assert not (tmp_path / "made.db").exists()
 
 
+#: Queries that give no row, for ever; of a table that is cut by `id`.
+ENDLESS = {
+    "sqlite": (
+        "with recursive c(x) as (select 1 union all select x + 1 from c)"
+        " select x as id, x || '' as text from c where x < 0"
+    ),
+    "postgresql": "select 1 as id, pg_sleep(100000)::text as text",
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def endless(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return str(request.getfixturevalue(request.param)), ENDLESS[request.param]
+
+
+@pytest.mark.parametrize("order_by", ["", "id"])
 def test_a_query_that_never_ends_is_broken_off(
-    sqlite: str, monkeypatch: pytest.MonkeyPatch
+    endless: tuple[str, str], order_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run worker hears nothing while it computes."""
-    endless = "with recursive c(x) as (select 1 union all select x + 1 from c)"
-    monkeypatch.setattr("wherry.client.annotate.sources.sqlite._COUNT_S", 0.0)
-    monkeypatch.setattr("wherry.client.annotate.sources.sqlite._ROW_S", 0.0)
-    source = of(sqlite, f"{endless} select 1 as id, count(*) || '' as text from c")
+    """Whoever reads it hears nothing while it computes."""
+    monkeypatch.setattr("wherry.client.annotate.sources.databases.ROW_S", 0.0)
     with pytest.raises(InvalidRequest, match="computed for 0 s without rows to give"):
+        list(of(*endless, order_by))
+
+
+class _Left(Exception):
+    """Whoever waited has left."""
+
+
+def test_a_query_ends_when_nobody_waits_for_it(endless: tuple[str, str]) -> None:
+    looks = 0
+
+    def heed() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise _Left
+
+    source = of(*endless)
+    source.heeds(heed)
+    with pytest.raises(_Left):
         list(source)
-    with pytest.raises(InvalidRequest, match="computed for 0 s without rows to give"):
-        list(of(sqlite, f"{endless} select x as id, x || '' as text from c where x < 0", "id"))
+
+
+def test_a_count_that_takes_long_is_unknown(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherry.client.annotate.sources.sqlite._COUNT_S", 0.0)
+    assert of(sqlite, ENDLESS["sqlite"]).count() is None
     assert len(list(of(sqlite, "select 1 as id, 'short' as text union all select 2, 'too'"))) == 2
 
 
