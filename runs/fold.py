@@ -19,7 +19,7 @@ from ..client.annotate.ledger import Ledger
 from ..client.annotate.pieces import fold_pieces
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import Origin
-from ..client.annotate.segments import SegmentTaker, rows_of, take_in, take_in_rows
+from ..client.annotate.segments import SegmentTaker, rows_of, take_in_part
 from ..jobs.call import Call, Queue
 from ..jobs.follow_records import Replaced
 from ..jobs.run_blobs import part_key, pictures_key, quality_key, shard_key, sheet_key
@@ -134,8 +134,9 @@ class Fold:
         base, sheet = 0, SheetFold(self._store, self._run_id)
         for shard in shards:
             names = segments.get(shard.number, ())
-            take_in(ledger, (self._blob(shard, "segment", name) for name in names))
-            base += take_in_rows(ledger, self._blob(shard, "rows", shard.rows_blob), base, SAMPLED)
+            answers = (self._blob(shard, "segment", name) for name in names)
+            rows = self._blob(shard, "rows", shard.rows_blob)
+            base += take_in_part(ledger, answers, rows, base, SAMPLED)
             sheet.add(shard)
         sheet.end()
         return sheet

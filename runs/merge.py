@@ -25,7 +25,7 @@ from ..client.annotate.placing import Placing
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import SourceRow
-from ..client.annotate.segments import forget_all, take_in, take_in_rows
+from ..client.annotate.segments import forget_all, take_in_part
 from ..client.annotate.sources.remote import is_url
 from ..client.annotate.sources.walking import FoundFile
 from ..client.annotate.written import files_below
@@ -133,9 +133,9 @@ class Merge:
         forget_all(ledger)  # of an earlier try, or an earlier run
         base = 0
         for shard in shards:
-            take_in(ledger, self._segments(shard, segments.get(shard.number, ())))
+            answers = self._segments(shard, segments.get(shard.number, ()))
             rows = self._get(shard_key(run_id, shard.number, "rows", shard.rows_blob))
-            base += take_in_rows(ledger, rows, base, SAMPLED, texts=texts)
+            base += take_in_part(ledger, answers, rows, base, SAMPLED, texts=texts)
 
     def _segments(self, shard: Shard, names: Sequence[str]) -> Iterator[bytes]:
         for name in names:
@@ -251,7 +251,7 @@ def _are_in_pieces(shards: Sequence[Shard]) -> bool:
 
 def _is_same(row: SourceRow, key: bytes, packer: Packer | None) -> bool:
     """Whether a row is what was answered: frames and pages are drawn anew, which tells nothing."""
-    return packer is None or row.frame is not None or packer.key(row.values) == key
+    return packer is None or row.frame is not None or key.startswith(packer.key(row.values))
 
 
 def _other_rows(source: str, known: str | None, found: str | None) -> InvalidRequest:

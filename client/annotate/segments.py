@@ -32,6 +32,10 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Keys that are looked up at once.
+_KEYS = 500
+
+
 class SegmentTaker:
     """Takes from a ledger what it has learnt."""
 
@@ -106,14 +110,14 @@ def take_in_sampled(ledger: Ledger, sampled: bytes, rows: bytes, base: int, most
     with _opened(sampled) as piece:
         if rows:
             with _opened(rows) as others:
-                _take_in_samples(db, others, base, most)
+                _take_in_samples(db, others, base, most, {})
         else:
-            _take_in_samples(db, piece, base, most)
+            _take_in_samples(db, piece, base, most, {})
         of_samples = "SELECT key FROM parts UNION SELECT key FROM failures"
         found = (key for (key,) in piece.execute(of_samples))
         known = "SELECT 1 FROM samples WHERE key = ?"
         if any(db.execute(known, (key,)).fetchone() for key in found):
-            _take_in_answers(db, piece)
+            _take_in_answers(db, piece, {})
 
 
 def has_samples(sampled: bytes) -> bool:
@@ -131,7 +135,7 @@ def ids_in(rows: bytes) -> Iterator[str]:
 
 
 def take_in(ledger: Ledger, segments: Iterable[bytes], *, resume: bool = False) -> None:
-    """Give a ledger the answers of some pieces; those that it has already stay.
+    """Give a ledger the answers of some pieces; what it has already stays.
 
     With `resume` it has the jobs under way too, as the last piece knew them.
     """
@@ -139,56 +143,98 @@ def take_in(ledger: Ledger, segments: Iterable[bytes], *, resume: bool = False) 
     jobs: Sequence[Any] = ()
     for segment in segments:
         with _opened(segment) as piece:
-            _take_in_answers(db, piece)
+            _take_in_answers(db, piece, {})
             jobs = list(piece.execute("SELECT id, keys FROM jobs"))
     if resume:
         db.executemany("REPLACE INTO jobs VALUES (?, ?)", jobs)
     ledger.commit()
 
 
-def _take_in_answers(db: sqlite3.Connection, piece: sqlite3.Connection) -> None:
-    numbers = {}
-    for number, body in piece.execute("SELECT id, body FROM blocks"):
-        added = db.execute("INSERT INTO blocks (body) VALUES (?)", (body,))
-        numbers[number] = added.lastrowid
-    db.executemany(
-        "INSERT OR IGNORE INTO parts VALUES (?, ?, ?)",
-        (
-            (key, numbers[block], place)
-            for key, block, place in piece.execute("SELECT key, block, place FROM parts")
-        ),
-    )
-    failures = piece.execute("SELECT key, error, error_type FROM failures")
-    db.executemany("INSERT OR IGNORE INTO failures VALUES (?, ?, ?)", failures)
-
-
-def take_in_rows(
-    ledger: Ledger, rows: bytes, base: int, samples: int, *, texts: bool = True
+def take_in_part(
+    ledger: Ledger,
+    segments: Iterable[bytes],
+    rows: bytes,
+    base: int,
+    samples: int,
+    *,
+    texts: bool = True,
 ) -> int:
-    """Give a ledger a part's rows behind the `base` that it has; answers how many there were.
+    """Give a ledger a part's rows behind the `base` that it has, and what came of them there.
 
-    Of the rows of the report it keeps those of the smallest keys, `samples` at most. Without
-    `texts` those stay away. Raises InvalidRequest for an id that was there before.
+    Equal rows of two parts may have come to different things: those of the later one have a key of
+    their own, which begins with that of their content. Of the rows of the report it keeps those of
+    the smallest keys, `samples` at most. Without `texts` those stay away. Answers how many rows
+    there were. Raises InvalidRequest for an id that was there before.
     """
     ledger.commit()
     db = ledger.database
     with _opened(rows) as piece:
-        names = ", ".join(_ROWS["rows"])
-        moved = names.replace("position", "position + :base").replace(
-            "unread", "iif(unread, unread + :base, 0)"
-        )
-        found = piece.execute(f"SELECT {moved} FROM rows ORDER BY position", {"base": base})  # noqa: S608 # our own names
-        marks = ", ".join("?" * len(_ROWS["rows"]))
-        try:
-            added = db.executemany(f"INSERT INTO rows ({names}) VALUES ({marks})", found)  # noqa: S608 # our own names
-        except sqlite3.IntegrityError:
-            raise twice(repr(_known_id(db, piece, base))) from None
+        renamed = _known(ledger, piece, base)
+        for segment in segments:
+            with _opened(segment) as answers:
+                _take_in_answers(db, answers, renamed)
+        added = _take_in_rows(db, piece, base, renamed)
         if texts:
             told = piece.execute("SELECT key, text FROM texts")
-            db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", told)
-        _take_in_samples(db, piece, base, samples)
+            db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", _with_keys(told, renamed))
+        _take_in_samples(db, piece, base, samples, renamed)
     ledger.commit()
-    return added.rowcount
+    return added
+
+
+def _known(ledger: Ledger, piece: sqlite3.Connection, base: int) -> dict[bytes, bytes]:
+    """The keys of a part's rows that the ledger has something for, and what they become."""
+    apart, known = base.to_bytes(8, "big"), dict[bytes, bytes]()
+    found = piece.execute("SELECT DISTINCT key FROM rows")
+    while keys := [key for (key,) in found.fetchmany(_KEYS)]:
+        known.update((key, key + apart) for key in ledger.done(keys))
+    return known
+
+
+def _with_keys(
+    found: Iterable[tuple[Any, ...]], renamed: Mapping[bytes, bytes], at: int = 0
+) -> Iterable[tuple[Any, ...]]:
+    """The same, with other keys, which stand at a place of each."""
+    if not renamed:
+        return found
+    return ((*row[:at], renamed.get(row[at], row[at]), *row[at + 1 :]) for row in found)
+
+
+def _take_in_answers(
+    db: sqlite3.Connection, piece: sqlite3.Connection, renamed: Mapping[bytes, bytes]
+) -> None:
+    numbers = {}
+    for number, body in piece.execute("SELECT id, body FROM blocks"):
+        added = db.execute("INSERT INTO blocks (body) VALUES (?)", (body,))
+        numbers[number] = added.lastrowid
+    parts = _with_keys(piece.execute("SELECT key, block, place FROM parts"), renamed)
+    db.executemany(
+        "INSERT OR IGNORE INTO parts SELECT ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM failures WHERE key = ?1)",
+        ((key, numbers[block], place) for key, block, place in parts),
+    )
+    failures = _with_keys(piece.execute("SELECT key, error, error_type FROM failures"), renamed)
+    db.executemany(
+        "INSERT OR IGNORE INTO failures SELECT ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM parts WHERE key = ?1)",
+        failures,
+    )
+
+
+def _take_in_rows(
+    db: sqlite3.Connection, piece: sqlite3.Connection, base: int, renamed: Mapping[bytes, bytes]
+) -> int:
+    names = ", ".join(_ROWS["rows"])
+    moved = names.replace("position", "position + :base").replace(
+        "unread", "iif(unread, unread + :base, 0)"
+    )
+    found = piece.execute(f"SELECT {moved} FROM rows ORDER BY position", {"base": base})  # noqa: S608 # our own names
+    marks = ", ".join("?" * len(_ROWS["rows"]))
+    rows = _with_keys(found, renamed, _ROWS["rows"].index("key"))
+    try:
+        return db.executemany(f"INSERT INTO rows ({names}) VALUES ({marks})", rows).rowcount  # noqa: S608 # our own names
+    except sqlite3.IntegrityError:
+        raise twice(repr(_known_id(db, piece, base))) from None
 
 
 def _known_id(db: sqlite3.Connection, piece: sqlite3.Connection, base: int) -> str:
@@ -199,12 +245,18 @@ def _known_id(db: sqlite3.Connection, piece: sqlite3.Connection, base: int) -> s
 
 
 def _take_in_samples(
-    db: sqlite3.Connection, piece: sqlite3.Connection, base: int, most: int
+    db: sqlite3.Connection,
+    piece: sqlite3.Connection,
+    base: int,
+    most: int,
+    renamed: Mapping[bytes, bytes],
 ) -> None:
+    known = {key for (key,) in db.execute("SELECT key FROM samples")}
+    others = {key: apart for key, apart in renamed.items() if key not in known}
     kept = piece.execute(f"SELECT {', '.join(_ROWS['samples'])} FROM samples")  # noqa: S608 # our own names
     db.executemany(
         "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((key, position + base, *more) for key, position, *more in kept),
+        ((key, position + base, *more) for key, position, *more in _with_keys(kept, others)),
     )
     db.execute(
         "DELETE FROM samples WHERE key NOT IN (SELECT key FROM samples ORDER BY key LIMIT ?)",

@@ -15,7 +15,7 @@ from wherry.client.annotate.segments import (
     rows_of,
     sampled_of,
     take_in,
-    take_in_rows,
+    take_in_part,
 )
 from wherry.client.annotate.stored_answers import StoredAnswers, pack_answers
 from wherry.protocol.errors import InvalidRequest
@@ -78,8 +78,7 @@ def test_pieces_make_the_ledger_again(ledgers: Any) -> None:
         taker.kept()
     assert taker.segment() == b"", "there is nothing new"
     other = ledgers()
-    take_in(other, pieces)
-    assert take_in_rows(other, rows_of(one), 0, 24) == 30
+    assert take_in_part(other, pieces, rows_of(one), 0, 24) == 30
     assert told(other) == told(one)
 
 
@@ -127,9 +126,41 @@ def test_parts_come_one_behind_another(ledgers: Any) -> None:
         part = ledgers()
         taker = SegmentTaker(part)
         fill(part, first, count, offset=first)
-        take_in(merged, [taker.segment()])
-        base += take_in_rows(merged, rows_of(part), base, 24)
+        base += take_in_part(merged, [taker.segment()], rows_of(part), base, 24)
     assert told(merged) == told(whole)
+
+
+def test_equal_rows_have_each_what_came_of_them_in_their_own_part(ledgers: Any) -> None:
+    """A worker that is lost, or a deadline, fails a row whose like is answered elsewhere."""
+    merged = ledgers()
+    for first, fails in ((0, True), (2, False), (4, True), (6, False)):
+        part = ledgers()
+        taker = SegmentTaker(part)
+        for at in range(2):
+            part.place(at, f"r{first + at}", "", key(7), None)
+            part.keep_text(key(7), "equal")
+            part.keep_sample(Sampled(key(7), at, f"r{first + at}", b"", 0, 0, "{}"))
+        if fails:
+            part.fail(key(7), f"no good at {first}", "invalid_row")
+        else:
+            part.keep(f"answer {first}".encode(), [key(7)])
+        take_in_part(merged, [taker.segment()], rows_of(part), first, 24)
+    rows = list(merged.placed())
+    came = [
+        row.error or merged.block(row.answer.block).decode()
+        for row in rows
+        if row.answer or row.error
+    ]
+    assert came == [
+        told
+        for one in ("no good at 0", "answer 2", "no good at 4", "answer 6")
+        for told in [one] * 2
+    ]
+    assert [bool(row.answer) for row in rows] == [False, False, True, True] * 2
+    assert {row.text for row in rows} == {"equal"}
+    assert all(found.startswith(key(7)) for _, found in merged.placed_keys())
+    [(sampled, answer, error)] = merged.samples()
+    assert (sampled.position, answer, error) == (1, None, "no good at 0")
 
 
 def test_frames_texts_and_unread_rows_travel(ledgers: Any) -> None:
@@ -139,7 +170,7 @@ def test_frames_texts_and_unread_rows_travel(ledgers: Any) -> None:
     one.place(1, "gone", "", key(1), None, unread=True)
     one.place(2, "gone", "", key(1), None, unread=True)
     one.keep_text(key(0), "a \udcff text")
-    take_in_rows(other, rows_of(one), 5, 24)
+    take_in_part(other, [], rows_of(one), 5, 24)
     rows: list[LedgerRow] = list(other.placed())
     assert [row.position for row in rows] == [5, 6, 7]
     assert (rows[0].frame, rows[0].text) == (frame, "a \udcff text")
@@ -150,9 +181,9 @@ def test_an_id_of_two_parts_is_refused_in_the_words_of_one(ledgers: Any) -> None
     for part in parts:
         part.place(0, "same", "", key(1), None)
     merged = ledgers()
-    take_in_rows(merged, rows_of(parts[0]), 0, 24)
+    take_in_part(merged, [], rows_of(parts[0]), 0, 24)
     with pytest.raises(InvalidRequest, match="two rows have the same id: 'same'"):
-        take_in_rows(merged, rows_of(parts[1]), 1, 24)
+        take_in_part(merged, [], rows_of(parts[1]), 1, 24)
 
 
 def test_the_report_has_the_rows_of_the_smallest_keys(ledgers: Any) -> None:
@@ -162,8 +193,7 @@ def test_the_report_has_the_rows_of_the_smallest_keys(ledgers: Any) -> None:
         fill(part, first, 10, offset=first)
         for number in range(first, first + 10):
             part.keep_sample(Sampled(key(number * 7 % 20), number - first, "", b"", 0, 0, "{}"))
-        take_in(merged, [sampled_of(part)])
-        take_in_rows(merged, rows_of(part), first, 4)
+        take_in_part(merged, [sampled_of(part)], rows_of(part), first, 4)
     assert sorted(sampled.key for sampled, *_ in merged.samples()) == [key(n) for n in range(4)]
 
 
@@ -190,8 +220,7 @@ def test_pieces_of_a_scratch_ledger_are_those_of_a_lasting_one(ledgers: Any) -> 
         taker.kept()
         assert taker.segment() == b""
         other = ledgers()
-        take_in(other, pieces[:2])
-        assert take_in_rows(other, pieces[2], 0, 24) == 35
+        assert take_in_part(other, pieces[:2], pieces[2], 0, 24) == 35
         found.append((told(one), told(other)))
     assert found[0] == found[1]
     assert found[0][0] == found[0][1]
