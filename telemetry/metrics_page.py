@@ -82,9 +82,9 @@ def _of_all_processes() -> Iterable[Metric]:
     for file in folder.glob("gauge_live*_*.db"):
         pid = file.stem.rpartition("_")[2]
         if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
-            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call] # its own has no types
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call] # its own has no types
     return registry.collect()
 
 

@@ -128,7 +128,8 @@ def test_a_paused_run_looks_at_nothing_and_finish_lets_it_go_on(runs: Following)
     assert runs.tell(look, 1), "what it had found is taken in"
     assert runs.take() is None
     assert runs.command("resume") is RunState.RUNNING
-    assert {runs.take().name, runs.take().name} == {"follow", "shard/0"}  # type: ignore[union-attr]
+    taken = [runs.take(), runs.take()]
+    assert {step and step.name for step in taken} == {"follow", "shard/0"}
     runs.queue.run(command_run("run_1", "pause", runs.settings))
     assert runs.finish() is RunState.RUNNING
     assert runs.state() is RunState.RUNNING

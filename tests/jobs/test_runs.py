@@ -508,4 +508,6 @@ def test_an_export_that_breaks_off_again_and_again_fails(runs: Runs) -> None:
     for _ in range(9):
         assert runs.queue.run(take_step("lost", NO_LEASE_S, runs.settings))
     assert runs.queue.run(take_step("w", LEASE_S, runs.settings)) is None
-    assert runs.get().progress.exports["csv"].error.error_type == "worker_lost"  # type: ignore[union-attr]
+    error = runs.get().progress.exports["csv"].error
+    assert error is not None
+    assert error.error_type == "worker_lost"

@@ -119,9 +119,7 @@ class Watcher:
         return WatchedFolder(get_task(PLAN.task), Columns(), self.files, self.root)
 
     def alter(self, **known: object) -> None:
-        follow = self.run.progress.follow
-        assert follow is not None
-        text = follow.model_copy(update=known).model_dump_json()
+        text = self.follow.model_copy(update=known).model_dump_json()
         self.queue.redis.hset(f"{self.jobs.key_prefix}:run:run_1", "follow", text)
 
     @property
@@ -129,6 +127,13 @@ class Watcher:
         run = self.queue.run(get_run("run_1", self.jobs))
         assert run is not None
         return run
+
+    @property
+    def follow(self) -> RunFollow:
+        """Where the looks stand."""
+        follow = self.run.progress.follow
+        assert follow is not None
+        return follow
 
     @property
     def rows(self) -> list[str]:
@@ -179,7 +184,7 @@ def test_each_version_that_is_there_when_all_is_listed_is_a_row_once(
         if chance.random() < 0.2:
             watcher.look(worker, whole=whole, dies=True)
             continue
-        last = watcher.run.progress.follow.last  # type: ignore[union-attr]
+        last = watcher.follow.last
         watcher.look(worker, whole=whole)
         if whole:
             note()
@@ -214,7 +219,7 @@ def test_what_waits_is_found_again_wherever_it_lies(jobs: JobsSettings, tmp_path
     assert watcher.rows == ["m.png", "n.png", "o.png"]
     watcher.bucket.tags |= {"a.png": "1", "z.png": "1"}
     watcher.look()
-    assert watcher.run.progress.follow.waiting == 2  # type: ignore[union-attr]
+    assert watcher.follow.waiting == 2
     watcher.look(whole=False)
     assert len(watcher.rows) == 3
     watcher.alter(waiting_since_ms=1)
@@ -222,7 +227,7 @@ def test_what_waits_is_found_again_wherever_it_lies(jobs: JobsSettings, tmp_path
     watcher.alter(waiting_since_ms=1)
     watcher.look()
     assert sorted(watcher.rows[3:]) == ["a.png", "z.png"]
-    assert watcher.run.progress.follow.waiting == 0  # type: ignore[union-attr]
+    assert watcher.follow.waiting == 0
 
 
 def test_the_last_look_lists_all_of_it(jobs: JobsSettings, tmp_path: Path) -> None:
@@ -257,7 +262,7 @@ def test_a_file_is_taken_once_it_stands_still(jobs: JobsSettings, tmp_path: Path
     (tmp_path / "in" / "slow.png").write_bytes(b"half")
     watcher.look(settle_s=3600)
     assert watcher.rows == []
-    assert watcher.run.progress.follow.waiting == 1  # type: ignore[union-attr]
+    assert watcher.follow.waiting == 1
     watcher.look(settle_s=0)
     assert watcher.rows == ["slow.png"]
     (tmp_path / "in" / "slow.png").write_bytes(b"more of it")

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from wherry.client.annotate.rows import SourceRow
 from wherry.client.annotate.sources.base import Columns
 from wherry.client.annotate.sources.choose import place_of
 from wherry.client.annotate.sources.files import LocalFiles
@@ -80,7 +81,8 @@ def test_a_folder_may_be_empty_and_its_files_are_read_by_a_list(tmp_path: Path) 
     listed = folder.listed(lambda: [FoundFile("b.png", id="b.png@2"), FoundFile("gone.png")])
     rows = list(listed)
     assert [row.id for row in rows] == ["b.png@2", "gone.png"]
-    assert rows[0].values == {"images": PNG}  # type: ignore[union-attr]
+    assert isinstance(rows[0], SourceRow)
+    assert rows[0].values == {"images": PNG}
     assert rows[0].path == str(tmp_path / "b.png")
 
 
