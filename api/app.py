@@ -23,7 +23,8 @@ from ..jobs.measured_store import MeasuredStore
 from ..jobs.orphans import redis_name
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
-from ..tasks.catalog import Catalog, load_catalog
+from ..tasks.catalog import Catalog
+from ..tasks.models_file import load_catalog
 from ..telemetry import logs, traces
 from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings

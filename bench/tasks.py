@@ -26,9 +26,9 @@ from rich.table import Table
 from wherry.ops.task_card import backends_of
 from wherry.samples.models import write_samples
 from wherry.tasks.base import TaskInput
-from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.registry import get_task, task_names
 
 BATCHES = (2, 4, 8, 16, 32)

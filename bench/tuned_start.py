@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wherry.tasks.backends.device import Device
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.workers.models import Models
 from wherry.workers.settings import WorkerSettings
 from wherry.workers.tuning import open_tuner

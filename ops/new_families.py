@@ -10,7 +10,8 @@ from ..jobs import JobsSettings
 from ..jobs.call import Queue
 from ..jobs.failed import load_requests
 from ..protocol.errors import WherryError
-from ..tasks.catalog import CatalogError, load_catalog
+from ..tasks.catalog import CatalogError
+from ..tasks.models_file import load_catalog
 
 #: Seconds between two looks at whether the fleet was asked to load something.
 _LOOK_EVERY_S = 1.0

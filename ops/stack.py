@@ -20,8 +20,9 @@ from ..jobs import JobsSettings
 from ..jobs.redis_url import shown
 from ..jobs.settings import from_environment
 from ..tasks.backends import modules_of
-from ..tasks.catalog import AUTO, ModelDeclaration, load_catalog
+from ..tasks.catalog import AUTO, ModelDeclaration
 from ..tasks.check import with_own_backend
+from ..tasks.models_file import load_catalog
 from ..workers.checks import check
 from ..workers.device import resolve
 from ..workers.settings import WorkerSettings

@@ -94,7 +94,8 @@ def tune(
 
 def _declared(models: Path, name: str) -> ModelDeclaration:
     from ..protocol.errors import ModelNotFound
-    from ..tasks.catalog import CatalogError, load_catalog
+    from ..tasks.catalog import CatalogError
+    from ..tasks.models_file import load_catalog
 
     try:
         return load_catalog(models).get(name)

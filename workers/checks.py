@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..tasks.catalog import CatalogError, ModelDeclaration, load_catalog
+from ..tasks.catalog import CatalogError, ModelDeclaration
 from ..tasks.check import check_model, weigh, with_own_backend
+from ..tasks.models_file import load_catalog
 from .device import free_bytes, list_gpus, resolve
 
 

@@ -28,7 +28,7 @@ from ..protocol.errors import JobNotFound, WherryError
 from ..tasks.backends.cores import usable_cores
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
-from ..tasks.catalog import load_catalog
+from ..tasks.models_file import load_catalog
 from ..telemetry.metrics_settings import MetricsSettings
 from .batch_metrics import count_batch, page_of
 from .belonging import Belonging

@@ -20,9 +20,10 @@ from ...jobs.heeding import unheeded
 from ...jobs.outage import Outage
 from ...protocol.errors import Conflict, WherryError
 from ...tasks.base import Task
-from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration
 from ...tasks.files import files_at
 from ...tasks.load_config import with_configs
+from ...tasks.models_file import load_catalog
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from wherry.ops.redis_server import RedisServer
 from wherry.protocol import codec, v2
 from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import WherryError
-from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import create_task
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.registry import task_names
 
 from ..support.receiver import Receiver

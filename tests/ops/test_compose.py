@@ -19,7 +19,7 @@ from wherry.ops.services import api_command, flower_command
 from wherry.protocol.env_file import env_text
 from wherry.runs.settings import RunSettings
 from wherry.tasks.base import FAMILIES
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.workers.settings import WorkerSettings
 

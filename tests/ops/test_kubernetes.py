@@ -24,7 +24,7 @@ from wherry.ops.ports import free_port
 from wherry.ops.redis_server import find_binary
 from wherry.runs.settings import RunSettings
 from wherry.tasks.base import FAMILIES
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.workers.settings import WorkerSettings
 

@@ -9,7 +9,7 @@ import pytest
 
 from wherry.ops.stack import Stack
 from wherry.samples.models import write_samples
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 
 from .conftest import Environment
 

@@ -11,7 +11,7 @@ from wherry.samples import models as samples
 from wherry.samples import packaged
 from wherry.samples.tiny import BUILDERS
 from wherry.tasks.backends import backend_table
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.registry import task_names
 
 

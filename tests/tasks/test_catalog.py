@@ -6,8 +6,9 @@ import pytest
 
 import wherry.samples
 from wherry.protocol.errors import ModelNotFound
-from wherry.tasks.catalog import Catalog, CatalogError, load_catalog
+from wherry.tasks.catalog import Catalog, CatalogError
 from wherry.tasks.locate import locate
+from wherry.tasks.models_file import load_catalog
 
 ONE = '[[models]]\nname = "a"\ntask = "embedding"\nbackend = "stub"\n'
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wherry.tasks.catalog import CatalogError, load_catalog
+from wherry.tasks.catalog import CatalogError
+from wherry.tasks.models_file import load_catalog
 
 EMBEDDING = 'task = "embedding"\nbackend = "transformers"\n'
 

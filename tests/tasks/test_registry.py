@@ -23,7 +23,7 @@ def test_unknown_task_lists_the_known_ones() -> None:
 def test_schemas_and_catalog_load_no_model_runtime() -> None:
     code = (
         "import sys\n"
-        "from wherry.tasks import catalog\n"
+        "from wherry.tasks import models_file\n"
         "from wherry.tasks.registry import get_task, task_names\n"
         "list(map(get_task, task_names()))\n"
         "heavy = {'torch', 'transformers', 'onnxruntime', 'numpy', 'PIL'} & set(sys.modules)\n"

@@ -24,7 +24,7 @@ from wherry.jobs.proof import shown
 from wherry.jobs.stores import FolderStore
 from wherry.protocol import v2
 from wherry.protocol.errors import Conflict
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 
 
 def test_no_two_parts_read_as_one() -> None:

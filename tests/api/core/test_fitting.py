@@ -8,7 +8,7 @@ import pytest
 
 from wherry.api.core.fitting import model_for, only_model
 from wherry.protocol.errors import InvalidRequest, ModelNotFound
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 
 DECLARED = {"small": "embedding", "large": "embedding", "judge": "ranking"}
 

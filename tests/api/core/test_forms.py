@@ -17,7 +17,7 @@ from wherry.api.core.intake import Intake
 from wherry.api.egress.outbound import Outbound
 from wherry.api.settings import ApiSettings
 from wherry.protocol.errors import InvalidRequest
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.text.chat import ChatInput
 from wherry.tasks.text.form_grammars import form_grammar
 

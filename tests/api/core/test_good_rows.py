@@ -20,7 +20,7 @@ from wherry.protocol.errors import InvalidRequest, PayloadTooLarge
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.base import TaskInput
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.registry import get_task
 from wherry.tasks.samples import PNG, WAV
 from wherry.tasks.text.fill_mask import FillMaskInput

@@ -17,7 +17,7 @@ from wherry.api.settings import ApiSettings
 from wherry.jobs.heeding import SAID, unheeded
 from wherry.jobs.record import WorkerView
 from wherry.protocol.errors import ModelNotReady
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.text.text_generation import TextGenerationInput
 from wherry.workers.known_models import KnownModels
 

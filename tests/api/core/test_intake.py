@@ -17,7 +17,8 @@ from wherry.jobs import AsyncQueue, JobsSettings
 from wherry.jobs.stores import FolderStore
 from wherry.protocol import codec, v2
 from wherry.protocol.errors import ModelNotFound, PayloadTooLarge, QueueFull
-from wherry.tasks.catalog import Catalog, load_catalog
+from wherry.tasks.catalog import Catalog
+from wherry.tasks.models_file import load_catalog
 from wherry.tasks.registry import get_task, task_names
 
 

@@ -18,7 +18,8 @@ from wherry.jobs import Group
 from wherry.jobs.fleet import FleetView
 from wherry.jobs.record import WorkerView
 from wherry.protocol import v2
-from wherry.tasks.catalog import ModelDeclaration, load_catalog
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.models_file import load_catalog
 
 GPT = ModelDeclaration(name="text-generation", task="text-generation", backend="stub")
 SERVES = {"served": ["text-generation/1"]}
