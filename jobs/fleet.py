@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .call import Call, call_script
+from .fleet_views import GroupView, WorkerView
 from .group import Group
 from .keys import Keys
 from .reach import RedisAway, answers_of_present, everywhere, of_all
-from .record import GroupView, WorkerView
 from .settings import JobsSettings
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from .record import WorkerView
+from .fleet_views import WorkerView
 
 #: What a worker says of itself: the parameters that it knows, by task.
 SAID = "parameters"

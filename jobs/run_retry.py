@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .call import Call, call_script
 from .keys import Keys
-from .run_records import RunSpec
+from .run_spec import RunSpec
 from .runs import FAMILY, accepted, run_ticket
 from .settings import JobsSettings
 

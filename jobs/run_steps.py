@@ -18,13 +18,13 @@ from .run_records import (
     RunExport,
     RunOutput,
     RunPlan,
-    RunSpec,
     RunState,
     RunWish,
     Shard,
     ShardCounts,
     Step,
 )
+from .run_spec import RunSpec
 from .runs import FAMILY, pairs, run_ticket
 from .settings import JobsSettings
 

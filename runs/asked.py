@@ -11,7 +11,8 @@ from ..client.annotate.laid_out import NO_IMAGES
 from ..client.annotate.prepared import PreparedRun, prepared
 from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.remote import is_url
-from ..jobs.run_records import RunPlan, RunSpec
+from ..jobs.run_records import RunPlan
+from ..jobs.run_spec import RunSpec
 from ..protocol.errors import InvalidRequest
 from ..tasks.annotations.formats import BY_NAME
 

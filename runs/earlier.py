@@ -24,7 +24,8 @@ from ..client.annotate.segments import forget_all, take_in
 from ..jobs.call import Queue
 from ..jobs.run_blobs import shard_key
 from ..jobs.run_earlier import earlier_runs, segments_of_shard
-from ..jobs.run_records import RunPlan, RunSpec, Shard
+from ..jobs.run_records import RunPlan, Shard
+from ..jobs.run_spec import RunSpec
 from ..jobs.runs import shards_of
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store

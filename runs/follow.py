@@ -25,7 +25,8 @@ from ..jobs.call import Queue
 from ..jobs.follow_records import StalePiece
 from ..jobs.run_blobs import shard_key
 from ..jobs.run_follow import LookEnd, tell_look
-from ..jobs.run_records import Run, RunPlan, RunSpec, Shard
+from ..jobs.run_records import Run, RunPlan, Shard
+from ..jobs.run_spec import RunSpec
 from ..jobs.run_steps import segments_of
 from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings

@@ -31,7 +31,8 @@ from ..client.annotate.sources.walking import FoundFile
 from ..client.annotate.written import files_below
 from ..jobs.call import Queue
 from ..jobs.run_blobs import output_key, put_output, shard_key
-from ..jobs.run_records import Run, RunFile, RunOutput, RunSpec, Shard
+from ..jobs.run_records import Run, RunFile, RunOutput, Shard
+from ..jobs.run_spec import RunSpec
 from ..jobs.run_steps import segments_of
 from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings

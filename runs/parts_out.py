@@ -15,7 +15,7 @@ from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.rows import Origin
 from ..client.annotate.sources import refuse_overlap
 from ..client.annotate.sources.remote import is_url
-from ..jobs.run_records import RunSpec
+from ..jobs.run_spec import RunSpec
 from ..protocol.errors import InvalidRequest
 from ..tasks.annotations.formats import BY_NAME
 from .disk_place import put_on_disk

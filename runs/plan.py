@@ -11,7 +11,8 @@ from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.remote import is_url
 from ..client.annotate.sources.url_overlap import refuse_url_overlap
 from ..client.annotate.sources.watched import refuse_unwatched
-from ..jobs.run_records import RunPlan, RunSpec, Shard
+from ..jobs.run_records import RunPlan, Shard
+from ..jobs.run_spec import RunSpec
 from ..protocol.errors import InvalidRequest
 from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of

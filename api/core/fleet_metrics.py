@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from ...jobs.fleet import FleetView
 from ...jobs.fleet_queue import on_each
+from ...jobs.fleet_views import GroupView
 from ...jobs.metrics import (
     MODELS_A_CALL,
     FleetCounts,
@@ -21,7 +22,6 @@ from ...jobs.metrics import (
 )
 from ...jobs.processes import is_silent
 from ...jobs.reach import RedisAway
-from ...jobs.record import GroupView
 from ...jobs.run_workers import run_workers
 from ...protocol.errors import WherryError
 from .models import why_unavailable

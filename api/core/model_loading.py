@@ -10,8 +10,8 @@ from typing import Any
 from ...jobs.declared import set_load_config
 from ...jobs.failed import ALL, ask_load, not_loaded
 from ...jobs.fleet import FleetView, set_loaded
+from ...jobs.fleet_views import WorkerView
 from ...jobs.group import Group
-from ...jobs.record import WorkerView
 from ...protocol.errors import Forbidden, InvalidRequest, ModelFailed, ModelNotReady
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.load_config import LoadConfig

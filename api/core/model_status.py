@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ...jobs.fleet import FleetView
+from ...jobs.fleet_views import WorkerView
 from ...jobs.group import Group
-from ...jobs.record import WorkerView
 from ...tasks.catalog import ModelDeclaration
 
 #: ready; cold: loaded when a job comes; loading; failed: it cannot be loaded; unloaded: closed by

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from ...jobs.run_records import RunColumns, RunSpec
+from ...jobs.run_spec import RunColumns, RunSpec
 from ...jobs.uploads import SCHEME
 from ...protocol.errors import InvalidRequest
 from ...protocol.first_fault import FirstFault, few_fields

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from ...jobs.run_follow import finish_run
-from ...jobs.run_records import Run, RunExport, RunSpec
+from ...jobs.run_records import Run, RunExport
 from ...jobs.run_retry import retry_run
 from ...jobs.run_rows import Sheets
+from ...jobs.run_spec import RunSpec
 from ...jobs.runs import (
     ask_export,
     command_run,

@@ -16,9 +16,9 @@ from ...jobs.demand import (
     read_pace,
 )
 from ...jobs.fleet import FleetView
+from ...jobs.fleet_views import WorkerView
 from ...jobs.group import Group
 from ...jobs.reach import RedisAway
-from ...jobs.record import WorkerView
 from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
 from ...protocol.errors import ModelNotFound
 from ...tasks.catalog import ModelDeclaration

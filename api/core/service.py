@@ -13,9 +13,10 @@ from fastapi import Request
 from ...jobs import AsyncQueue, JobRecord, JobsSettings
 from ...jobs.fleet import FIRST_GROUPS, FleetView, groups, view
 from ...jobs.fleet_queue import on_each
+from ...jobs.fleet_views import GroupView
 from ...jobs.reach import answers_of_present
 from ...jobs.read import read, request, result
-from ...jobs.record import GroupView, StoredRequest, StoredResult
+from ...jobs.record import StoredRequest, StoredResult
 from ...protocol.errors import (
     JobCanceled,
     JobExpired,

@@ -7,9 +7,9 @@ from typing import Any
 
 from ...jobs.drain import ask_drain, undrain
 from ...jobs.fleet import FleetView, RunningModel, at_work
+from ...jobs.fleet_views import WorkerView
 from ...jobs.processes import is_silent
 from ...jobs.proof import shown
-from ...jobs.record import WorkerView
 from ...jobs.run_workers import run_workers
 from ...protocol.errors import Conflict, NotFound
 from .service import Service

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from ... import __version__
 from ...jobs.fleet import FleetView, at_work
-from ...jobs.record import GroupView
+from ...jobs.fleet_views import GroupView
 from ...protocol import v2
 from ..access.caller import Caller, caller
 from ..core.health import EXTENSIONS, readiness

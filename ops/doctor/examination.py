@@ -23,9 +23,9 @@ from ...jobs.clocks import ahead_of
 from ...jobs.dead import list_dead
 from ...jobs.fleet import FIRST_GROUPS, groups, one_view, view
 from ...jobs.fleet_queue import open_blocking
+from ...jobs.fleet_views import GroupView
 from ...jobs.keys import Keys
 from ...jobs.proof import is_in, noted
-from ...jobs.record import GroupView
 from ...jobs.settings import JobsSettings
 from ...jobs.stores import FolderStore, Store, open_store
 from ...protocol.errors import Forbidden, Unauthorized, WherryError

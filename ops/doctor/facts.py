@@ -11,7 +11,7 @@ from typing import Any
 
 from ... import __version__
 from ...jobs.fleet import FleetView
-from ...jobs.record import GroupView
+from ...jobs.fleet_views import GroupView
 from .parties import Party
 
 #: Packages whose versions decide what a model answers, or how jobs travel.

@@ -14,8 +14,9 @@ from typing import Self
 from wherry.client import Client
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.fleet import view
+from wherry.jobs.fleet_views import WorkerView
 from wherry.jobs.read import read
-from wherry.jobs.record import JobRecord, WorkerView
+from wherry.jobs.record import JobRecord
 from wherry.ops.stack import Stack
 from wherry.protocol.states import JobState
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wherry.client.annotate.sources.base import Columns
 from wherry.client.runs import _whole, detached
-from wherry.jobs.run_records import RunColumns
+from wherry.jobs.run_spec import RunColumns
 
 
 def test_columns_are_those_of_a_run() -> None:

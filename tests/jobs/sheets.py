@@ -9,8 +9,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from wherry.jobs.run_blobs import sheet_key
-from wherry.jobs.run_records import Run, RunPlan, RunProgress, RunSpec, RunState, Shard
+from wherry.jobs.run_records import Run, RunPlan, RunProgress, RunState, Shard
 from wherry.jobs.run_rows import Sheets
+from wherry.jobs.run_spec import RunSpec
 from wherry.jobs.stores import FolderStore
 
 Row = dict[str, Any]

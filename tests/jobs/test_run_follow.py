@@ -9,16 +9,9 @@ import pytest
 from wherry.jobs import JobsSettings
 from wherry.jobs.follow_records import RunFollow
 from wherry.jobs.run_follow import LookEnd, begin_following, finish_run, tell_fold, tell_look
-from wherry.jobs.run_records import (
-    RunExport,
-    RunOutput,
-    RunSpec,
-    RunState,
-    RunWish,
-    Shard,
-    Step,
-)
+from wherry.jobs.run_records import RunExport, RunOutput, RunState, RunWish, Shard, Step
 from wherry.jobs.run_retry import retry_run
+from wherry.jobs.run_spec import RunSpec
 from wherry.jobs.run_steps import end_run, finish_export, release_step, segments_of
 from wherry.jobs.runs import ask_export, command_run, shards_of
 

@@ -16,13 +16,13 @@ from wherry.jobs.run_records import (
     RunExport,
     RunOutput,
     RunPlan,
-    RunSpec,
     RunState,
     RunWish,
     Shard,
     ShardCounts,
     Step,
 )
+from wherry.jobs.run_spec import RunSpec
 from wherry.jobs.run_steps import (
     end_run,
     finish_export,

@@ -9,16 +9,9 @@ import pytest
 from wherry.jobs import JobsSettings
 from wherry.jobs.keys import Keys
 from wherry.jobs.run_earlier import earlier_runs
-from wherry.jobs.run_records import (
-    RunError,
-    RunExport,
-    RunOutput,
-    RunSpec,
-    RunState,
-    RunWish,
-    Shard,
-)
+from wherry.jobs.run_records import RunError, RunExport, RunOutput, RunState, RunWish, Shard
 from wherry.jobs.run_retry import retry_run
+from wherry.jobs.run_spec import RunSpec
 from wherry.jobs.run_steps import finish_export, finish_plan, look, take_step
 from wherry.jobs.runs import ask_export, create_run, forget_run
 from wherry.protocol.errors import Conflict, NotFound

@@ -22,7 +22,8 @@ from wherry.client.annotate.sources.watched import WatchedFolder
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.follow_records import RunFollow
 from wherry.jobs.run_follow import begin_following, finish_run
-from wherry.jobs.run_records import Run, RunPlan, RunSpec, RunState
+from wherry.jobs.run_records import Run, RunPlan, RunState
+from wherry.jobs.run_spec import RunSpec
 from wherry.jobs.run_steps import take_step
 from wherry.jobs.runs import create_run, get_run, shards_of
 from wherry.jobs.stores import FolderStore

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from wherry.jobs import JobsSettings, Queue
-from wherry.jobs.run_records import RunSpec, Step
+from wherry.jobs.run_records import Step
+from wherry.jobs.run_spec import RunSpec
 from wherry.jobs.run_workers import beat, lose_worker, run_workers
 from wherry.jobs.runs import create_run
 from wherry.runs.settings import RunSettings

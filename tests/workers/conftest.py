@@ -12,9 +12,10 @@ from celery import Celery, signals
 
 from wherry.jobs.call import Queue
 from wherry.jobs.fleet import view
+from wherry.jobs.fleet_views import WorkerView
 from wherry.jobs.group import Group
 from wherry.jobs.read import read
-from wherry.jobs.record import JobRecord, NewJob, WorkerView
+from wherry.jobs.record import JobRecord, NewJob
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.tasks.backends.device import Device

@@ -14,8 +14,8 @@ from wherry.api.core.intake import Intake
 from wherry.api.core.new_job import PreparedJob
 from wherry.api.egress.outbound import Outbound
 from wherry.api.settings import ApiSettings
+from wherry.jobs.fleet_views import WorkerView
 from wherry.jobs.heeding import SAID, unheeded
-from wherry.jobs.record import WorkerView
 from wherry.protocol.errors import ModelNotReady
 from wherry.tasks.models_file import load_catalog
 from wherry.tasks.text.text_generation import TextGenerationInput

@@ -16,7 +16,7 @@ from wherry.api.egress.outbound import Outbound
 from wherry.api.settings import ApiSettings
 from wherry.jobs import Group
 from wherry.jobs.fleet import FleetView
-from wherry.jobs.record import WorkerView
+from wherry.jobs.fleet_views import WorkerView
 from wherry.protocol import v2
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.models_file import load_catalog
