@@ -12,12 +12,8 @@ from typing import BinaryIO
 import pytest
 
 from wherry.client.annotate.sources.base import Columns
-from wherry.client.annotate.sources.files import (
-    FileStore,
-    FileVersion,
-    FolderEntry,
-    LocalFiles,
-)
+from wherry.client.annotate.sources.files import FileStore, FileVersion, FolderEntry
+from wherry.client.annotate.sources.local_files import LocalFiles
 from wherry.client.annotate.sources.watched import WatchedFolder
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.follow_records import RunFollow

@@ -15,7 +15,8 @@ from pydantic_core import from_json
 
 from ....protocol.errors import RowError
 from ....tasks.tensors import Content
-from .files import FileStore, LocalFiles, missing
+from .files import FileStore, missing
+from .local_files import LocalFiles
 from .mapping import Mapped
 from .parts import Start
 from .table import Head, TableReader, TableRecord

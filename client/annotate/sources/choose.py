@@ -13,11 +13,12 @@ from . import saved
 from .archives import archive_in, open_archive
 from .base import Columns, Source
 from .delimited import DelimitedReader
-from .files import FileStore, LocalFiles, is_web
+from .files import FileStore, is_web
 from .folder import FolderSource, ListedFiles, OneFile, find, looks_right
 from .hub_spelling import is_hub
 from .jsonl import JsonLinesReader
 from .kinds import Kind, either, endings, is_many, kind_of, needed_file
+from .local_files import LocalFiles
 from .plain_lines import TextLinesReader
 from .queries import NO_QUERY, Query, database_path, is_database
 from .remote import is_url, open_url

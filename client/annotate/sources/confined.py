@@ -14,7 +14,8 @@ from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.places import AllowedPlaces
 from .archives import archive_in, open_archive
 from .choose import PlaceOf, outer_place
-from .files import FileStore, FileVersion, FolderEntry, LocalFiles, is_web
+from .files import FileStore, FileVersion, FolderEntry, is_web
+from .local_files import LocalFiles
 from .remote import is_url, open_url
 from .web import web_files
 

@@ -10,7 +10,7 @@ from ...errors import UsageError
 from . import saved
 from .archives import archive_in
 from .choose import outer_place
-from .files import LocalFiles
+from .local_files import LocalFiles
 from .spelling import expanded, has_braces, is_glob, split_glob
 from .walking import Pattern
 

@@ -10,8 +10,9 @@ from ....tasks.base import Task
 from ...errors import UsageError
 from .base import Columns, Source
 from .choose import PlaceOf
+from .file_rows import FileRows
 from .files import FileStore, FileVersion, is_web
-from .folder import FileRows, FolderSource
+from .folder import FolderSource
 from .hub_spelling import is_hub
 from .kinds import is_film, kind_of
 from .queries import is_database

@@ -10,7 +10,7 @@ import pytest
 
 from wherry.client.annotate.rows import SourceRow, UnreadableRow
 from wherry.client.annotate.sources import Columns
-from wherry.client.annotate.sources.files import LocalFiles
+from wherry.client.annotate.sources.local_files import LocalFiles
 from wherry.client.annotate.sources.sorting import in_order
 from wherry.client.annotate.sources.spelling import expanded
 from wherry.client.annotate.sources.walking import Pattern, matching

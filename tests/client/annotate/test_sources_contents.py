@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from wherry.client.annotate.rows import UnreadableRow
-from wherry.client.annotate.sources import files
+from wherry.client.annotate.sources import local_files
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.media.size import FORMATS
 from wherry.tasks.registry import get_task
@@ -60,7 +60,7 @@ def test_a_file_that_breaks_as_it_is_read_is_left_out(
             raise OSError(errno.EIO, "Input/output error")
 
     there = folder(tmp_path, a__dat=picture("PNG"), b__png=picture("PNG"))
-    monkeypatch.setattr(files.LocalFiles, "open", lambda *_: Breaking())
+    monkeypatch.setattr(local_files.LocalFiles, "open", lambda *_: Breaking())
     source = open_source(str(there), PICTURES)
     (row,) = source
     assert isinstance(row, UnreadableRow)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from wherry.client.annotate.constants import SharedInputs
 from wherry.client.annotate.rows import SampledFrame, SourceRow, UnreadableRow
-from wherry.client.annotate.sources import Source, files, open_source
+from wherry.client.annotate.sources import Source, files, local_files, open_source
 from wherry.client.annotate.sources.sampling import USUAL, sampling_of
 from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest
@@ -95,7 +95,7 @@ def test_a_film_is_read_where_it_lies(
     tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "film.mp4").write_bytes(film)
-    monkeypatch.setattr(files.LocalFiles, "read", lambda *_: pytest.fail("read whole"))
+    monkeypatch.setattr(local_files.LocalFiles, "read", lambda *_: pytest.fail("read whole"))
     assert len(list(source(tmp_path / "film.mp4", every=1.0))) == 3
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from wherry.client.annotate.rows import SourceRow, UnreadableRow
 from wherry.client.annotate.sources import Columns
-from wherry.client.annotate.sources.files import LocalFiles
+from wherry.client.annotate.sources.local_files import LocalFiles
 from wherry.client.annotate.sources.text_files import lines
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.registry import get_task

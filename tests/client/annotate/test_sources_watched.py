@@ -12,7 +12,7 @@ import pytest
 from wherry.client.annotate.rows import SourceRow
 from wherry.client.annotate.sources.base import Columns
 from wherry.client.annotate.sources.choose import place_of
-from wherry.client.annotate.sources.files import LocalFiles
+from wherry.client.annotate.sources.local_files import LocalFiles
 from wherry.client.annotate.sources.sampling import USUAL, Sampling
 from wherry.client.annotate.sources.walking import FoundFile
 from wherry.client.annotate.sources.watched import WatchedFolder, open_watched, refuse_unwatched
