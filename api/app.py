@@ -30,8 +30,6 @@ from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings
 from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
-from .console import extensions as console_extensions
-from .console import routes as console_routes
 from .core.demand import DemandLooks
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
@@ -41,103 +39,16 @@ from .core.service import Service
 from .core.submitter import Submitter
 from .core.waiters import Waiters
 from .egress.outbound import Outbound
-from .http import errors, page
+from .http import errors
 from .http.access_guard import AccessGuard
 from .http.cors import with_cors
 from .http.draining import draining
 from .http.entry import Door
 from .http.fast_route import ShortWay
+from .routes import ERROR_SHAPES, ROUTES
 from .settings import ApiSettings, origins_of
-from .surfaces.huggingface import routes as huggingface_routes
-from .surfaces.instill import routes as instill_routes
-from .surfaces.label_studio import routes as label_studio_routes
-from .surfaces.openai import routes as openai_routes
-from .surfaces.openai.batches import routes as batches_routes
 from .surfaces.openai.batches.runner import Runner
-from .surfaces.openai.requests import error_shape as openai_shape
-from .surfaces.pixano import routes as pixano_routes
-from .surfaces.pixano.errors import error_of as pixano_shape
-from .surfaces.retrieval import rerank_routes, tei_routes
-from .surfaces.retrieval import routes as retrieval_routes
-from .v2 import dead as dead_routes
-from .v2 import events as events_routes
-from .v2 import forget as forget_routes
-from .v2 import formats as formats_routes
-from .v2 import generate as generate_routes
-from .v2 import history as history_routes
-from .v2 import infer as infer_routes
-from .v2 import job_list as job_list_routes
-from .v2 import jobs as jobs_routes
-from .v2 import keys as keys_routes
-from .v2 import many_jobs as many_jobs_routes
-from .v2 import metrics as metrics_routes
-from .v2 import models as models_routes
-from .v2 import run_events as run_events_routes
-from .v2 import run_output as run_output_routes
-from .v2 import run_quality as run_quality_routes
-from .v2 import run_rows as run_rows_routes
-from .v2 import runs as runs_routes
-from .v2 import scaling as scaling_routes
-from .v2 import server as server_routes
-from .v2 import tasks as tasks_routes
-from .v2 import triton as triton_routes
-from .v2 import uploads as uploads_routes
-from .v2 import webhooks as webhooks_routes
-from .v2 import workers as workers_routes
 from .webhooks.deliver import Deliverer
-
-#: In the order in which paths are tried: what is asked most comes first.
-_ROUTES = (
-    infer_routes,
-    jobs_routes,
-    job_list_routes,
-    events_routes,
-    many_jobs_routes,
-    forget_routes,
-    generate_routes,
-    models_routes,
-    tasks_routes,
-    server_routes,
-    triton_routes,
-    history_routes,
-    metrics_routes,
-    scaling_routes,
-    dead_routes,
-    workers_routes,
-    *openai_routes.ROOMS,
-    *retrieval_routes.ROOMS,
-    instill_routes,
-    label_studio_routes,
-    pixano_routes,
-    huggingface_routes,
-    batches_routes,
-    runs_routes,
-    run_events_routes,
-    run_rows_routes,
-    run_quality_routes,
-    run_output_routes,
-    uploads_routes,
-    formats_routes,
-    webhooks_routes,
-    keys_routes,
-    console_extensions,  # before the path that takes all others
-    console_routes,
-    page,
-)
-
-
-_RERANK = ("/v1/rerank", "/v2/rerank", "/rerank", "/infinity/rerank")
-
-#: Whose errors a path's clients read, by how it begins; others read ours.
-_SHAPES = (
-    *((path, rerank_routes.error_shape) for path in _RERANK),
-    *((path, tei_routes.error_shape) for path in ("/embed", "/predict", "/similarity", "/info")),
-    ("/v1/", openai_shape),
-    ("/v1alpha/", instill_routes.error_shape),
-    ("/pixano/v1/", pixano_shape),
-    ("/models/", huggingface_routes.error_shape),
-)
-
 
 #: FastAPI 0.165 and later trace what comes to them, which is not all; older ones take no notice.
 _NO_SPANS: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -200,8 +111,8 @@ class _Api(FastAPI):
 
     @functools.cached_property
     def _door(self) -> ASGIApp:
-        routes = [route for room in _ROUTES for route in room.router.routes]
-        inner = AccessGuard(ShortWay(super().__call__, routes, errors.answer), _SHAPES)
+        routes = [route for room in ROUTES for route in room.router.routes]
+        inner = AccessGuard(ShortWay(super().__call__, routes, errors.answer), ERROR_SHAPES)
         # Browsers ask for leave without a key.
         return Door(with_cors(inner, self.state.cors_origins))
 
@@ -320,7 +231,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         telemetry=_NO_SPANS,
     )
     app.state.cors_origins = origins_of(settings.cors_origins)
-    for routes in _ROUTES:
+    for routes in ROUTES:
         app.include_router(routes.router)
-    errors.install(app, _SHAPES)
+    errors.install(app, ERROR_SHAPES)
     return app
