@@ -25,11 +25,9 @@ from .v2 import (
     InferenceResponse,
     RequestOutput,
     Tensor,
-    check_inputs,
 )
 
 __all__ = [
-    "check_inputs",
     "decode_request",
     "decode_response",
     "decode_stored",

@@ -22,6 +22,7 @@ from ...protocol.parameters import (
     odd_of_outputs,
     row_errors,
 )
+from ...protocol.request_check import check_inputs
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import Catalog, ModelDeclaration
 from ..egress.named_files import NamedFiles
@@ -175,7 +176,7 @@ class Intake:
         task = self.task_of(declared)
         request = task.input.as_declared(_with_files(request, task, files))
         form = _form(task, request, declared)
-        codec.check_inputs(request, *_metadata(form), optional=_optional(form))
+        check_inputs(request, *_metadata(form), optional=_optional(form))
         server_parameters.check_switches(request)
         if self.settings.strict_parameters:
             server_parameters.check_names(request, task)

@@ -10,6 +10,7 @@ import pytest
 from wherry.protocol import codec, v2
 from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import InvalidRequest, InvalidTensor
+from wherry.protocol.request_check import check_inputs
 
 GOOD = {"name": "x", "shape": [2], "datatype": "INT32", "data": [1, 2]}
 
@@ -148,7 +149,7 @@ def test_a_request_that_does_not_fit_the_model_is_refused(
     document = {"inputs": [tensor(**{**base, **change}) for change in inputs], "outputs": outputs}
     request = codec.decode_request(json.dumps(document).encode())
     with pytest.raises(InvalidRequest) as caught:
-        codec.check_inputs(request, METADATA, OUTPUTS)
+        check_inputs(request, METADATA, OUTPUTS)
     assert says in caught.value.message
 
 

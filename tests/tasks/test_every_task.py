@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from wherry.protocol import codec
+from wherry.protocol.request_check import check_inputs
 from wherry.tasks.base import Control, Family, Renderer, TaskInput, TaskOutput
 from wherry.tasks.registry import get_task, task_names, task_of
 
@@ -65,7 +66,7 @@ def test_its_golden_example_survives_the_wire(name: str, *, binary: bool) -> Non
     body, header_length = codec.encode_request(inputs.to_inference_request(), binary=binary)
     request = codec.decode_request(body, header_length)
     optional = frozenset(spec.name for spec in task.inputs if spec.optional)
-    codec.check_inputs(
+    check_inputs(
         request,
         [spec.metadata() for spec in task.inputs],
         [spec.metadata() for spec in task.outputs],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wherry.protocol import codec, v2
 from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import BackendError, InvalidRequest, RowError
+from wherry.protocol.request_check import check_inputs
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend, ModelRefused
 from wherry.tasks.backends.device import Device
@@ -88,7 +89,7 @@ def arrays(response: v2.InferenceResponse) -> dict[str, NDArray[Any]]:
 def answered(backend: Backend, asked: v2.InferenceRequest) -> dict[str, NDArray[Any]]:
     """What a request is answered, as a worker does it."""
     metadata = [spec.metadata() for spec in backend.task.inputs]
-    codec.check_inputs(asked, metadata, [spec.metadata() for spec in backend.task.outputs])
+    check_inputs(asked, metadata, [spec.metadata() for spec in backend.task.outputs])
     rows = backend.task.input.from_inference_request(asked).rows()
     return arrays(joined(backend, rows).to_inference_response("m"))
 
