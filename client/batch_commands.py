@@ -13,24 +13,19 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 from urllib.parse import quote, urlencode
 
-import httpx
 import typer
 from pydantic_core import from_json
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .address import trusted
 from .client import Client
-from .flow import error_of, failed, reply_of
 from .terminal import AsJson, OutFile, Url, connected, print_error, print_json, show, stderr, stdout
+from .transfers import fetched, send
 
 BatchId = Annotated[str, typer.Argument(help="A batch's id.")]
 
 #: Seconds between two looks at a batch, and that a server which is away is waited for.
 _LOOK_S, _PATIENCE_S = 1.0, 60.0
-
-#: Seconds without a byte after which a transfer is given up.
-_TRANSFER_S = 60.0
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -200,42 +195,23 @@ def _first_url(file: Path) -> str:
 
 def _upload(client: Client, path: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Send a file, of which little is in memory at a time."""
-    try:
-        with path.open("rb") as file:
-            answer = httpx.post(
-                f"{client.url}/v1/files",
-                data={"purpose": "batch", **fields},
-                files={"file": (path.name, file, "application/jsonl")},
-                headers=client.headers,
-                timeout=_TRANSFER_S,
-                verify=trusted(),
-            )
-    except httpx.RequestError as error:
-        raise error_of(failed(error)) from None
-    reply = reply_of(answer)
-    if reply.status >= 400:
-        raise error_of(reply)
-    document: dict[str, Any] = reply.json()
-    return document
+    with path.open("rb") as file:
+        return send(
+            client,
+            "/v1/files",
+            data={"purpose": "batch", **fields},
+            files={"file": (path.name, file, "application/jsonl")},
+        )
 
 
 def _download(client: Client, file_id: str | None, out: IO[bytes]) -> None:
     """Fetch a file; a batch without one has nothing in it."""
     if file_id is None:
         return
-    url = f"{client.url}/v1/files/{quote(file_id, safe='')}/content"
-    try:
-        with httpx.stream(
-            "GET", url, headers=client.headers, timeout=_TRANSFER_S, verify=trusted()
-        ) as answer:
-            if answer.status_code >= 400:
-                answer.read()
-                raise error_of(reply_of(answer))
-            for chunk in answer.iter_bytes():
-                out.write(chunk)
-        out.flush()
-    except httpx.RequestError as error:
-        raise error_of(failed(error)) from None
+    with fetched(client, f"/v1/files/{quote(file_id, safe='')}/content") as answer:
+        for chunk in answer.iter_bytes():
+            out.write(chunk)
+    out.flush()
 
 
 def _wait(client: Client, batch: dict[str, Any], *, visible: bool) -> dict[str, Any]:

@@ -18,16 +18,12 @@ import httpx
 
 from ..protocol.errors import InvalidRequest
 from ..tasks.annotations.formats import BY_NAME, FORMATS
-from .address import trusted
 from .errors import UsageError
-from .flow import error_of, failed, reply_of
+from .transfers import fetched, send
 
 if TYPE_CHECKING:
     from .client import Client
     from .run_views import RunView
-
-#: Seconds without a byte after which a transfer is given up.
-_TRANSFER_S = 120.0
 
 #: Bytes read of a file at once.
 _CHUNK_BYTES = 1 << 20
@@ -51,21 +47,7 @@ def send_upload(client: Client, path: Path, name: str) -> dict[str, Any]:
         boundary = secrets.token_hex(16)
         body = _form(_files(path), boundary, name or path.resolve().name)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    try:
-        answer = httpx.post(
-            f"{client.url}/v2/uploads{query}",
-            content=body,
-            headers={**client.headers, **headers},
-            timeout=_TRANSFER_S,
-            verify=trusted(),
-        )
-    except httpx.RequestError as error:
-        raise error_of(failed(error)) from None
-    reply = reply_of(answer)
-    if reply.status >= 400:
-        raise error_of(reply)
-    document: dict[str, Any] = reply.json()
-    return document
+    return send(client, f"/v2/uploads{query}", headers=headers, content=body)
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
@@ -130,25 +112,12 @@ def fetch_output(
     """
     if out is not None:
         _refuse_taken(out, overwrite=overwrite)
-    url = f"{client.url}{path}" + (f"?format={quote(format_name)}" if format_name else "")
-    try:
-        while True:
-            with httpx.stream(
-                "GET",
-                url,
-                headers=client.headers,
-                timeout=_TRANSFER_S,
-                follow_redirects=True,
-                verify=trusted(),
-            ) as answer:
-                if answer.status_code >= 400:
-                    answer.read()
-                    raise error_of(reply_of(answer))
-                if answer.status_code != 202:
-                    return _write(answer, out, overwrite=overwrite)
-            time.sleep(float(answer.headers.get("retry-after", "1")))
-    except httpx.RequestError as error:
-        raise error_of(failed(error)) from None
+    path += f"?format={quote(format_name)}" if format_name else ""
+    while True:
+        with fetched(client, path) as answer:
+            if answer.status_code != 202:
+                return _write(answer, out, overwrite=overwrite)
+        time.sleep(float(answer.headers.get("retry-after", "1")))
 
 
 def _write(answer: httpx.Response, out: Path | None, *, overwrite: bool) -> Path:
