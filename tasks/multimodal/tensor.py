@@ -132,7 +132,8 @@ def nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
 
 
 def _of_model(facts: Mapping[str, Any]) -> Task:
-    from ..graph_tensors import GraphSignature, task_of  # which is made of what is here
+    from ..graph_signature import GraphSignature
+    from ..graph_tensors import task_of
 
     told = facts.get("tensors")
     return task_of(GraphSignature.of_facts(told)) if told else TASK

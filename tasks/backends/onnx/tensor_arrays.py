@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ....protocol.datatypes import Datatype
 from ....protocol.elements import raw_of, text_of
-from ...graph_tensors import GraphTensor, RowTensor, shape_of
+from ...graph_signature import GraphTensor, shape_of
+from ...graph_tensors import RowTensor
 
 #: What ONNX Runtime calls the element types that OIP has, and how numpy holds them: it knows no
 #: bfloat16, of which it gets the bits.

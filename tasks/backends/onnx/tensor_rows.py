@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....protocol.datatypes import Datatype
-from ...graph_tensors import GraphSignature, GraphTensor
+from ...graph_signature import GraphSignature, GraphTensor
 from .graph import Graph
 from .tensor_arrays import TYPES
 

@@ -11,7 +11,8 @@ from ....protocol.datatypes import Datatype
 from ....protocol.errors import InvalidTensor, OutOfMemory, RowError
 from ....protocol.unchecked import unchecked
 from ...base import Task, TaskInput, TaskOutput
-from ...graph_tensors import GraphSignature, GraphTensor, RowTensor, check_feed, task_of
+from ...graph_signature import GraphSignature, GraphTensor, check_feed
+from ...graph_tensors import RowTensor, task_of
 from ..base import Backend, ModelRefused
 from ..company import Company
 from ..device import Device

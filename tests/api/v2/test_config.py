@@ -6,7 +6,7 @@ import pytest
 
 from wherry.jobs.facts import tell_facts
 from wherry.protocol.datatypes import Datatype
-from wherry.tasks.graph_tensors import GraphSignature, GraphTensor
+from wherry.tasks.graph_signature import GraphSignature, GraphTensor
 
 
 def test_a_configuration_says_how_rows_are_batched(http):
