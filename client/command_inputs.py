@@ -26,7 +26,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 def named_inputs(
     task: Task, files: Sequence[Path], texts: Sequence[str], parameters: dict[str, Any]
 ) -> list[NamedInput]:
-    """A file a job; of a text file, each line is a row. All texts together are one job."""
+    """A file a job; of a text file, each line is a row. All texts together are one job.
+
+    Raises typer.BadParameter.
+    """
     filed = task.inputs[0]
     either = (spec for spec in task.inputs if spec.field in task.input.ONE_OF and not spec.is_file)
     said = next(either, filed)
@@ -81,7 +84,7 @@ def parameters_of(given: Sequence[str]) -> dict[str, Any]:
 
 
 def texts_of(given: Sequence[str], option: str = "--input") -> dict[str, str]:
-    """`name=value` items, the values as they are."""
+    """`name=value` items, the values as they are. Raises typer.BadParameter."""
     texts: dict[str, str] = {}
     for item in given:
         name, equals, value = item.partition("=")

@@ -203,7 +203,7 @@ class Runs:
 
 
 def run_path(run_id: str) -> str:
-    """Where a run is."""
+    """Where a run is, as a path of the API. Raises UsageError for what is no id."""
     if run_id in ("", ".", ".."):  # a URL would take these for another path
         raise UsageError(f"run {run_id!r}: name one by its id")
     return f"/v2/runs/{quote(run_id, safe='')}"

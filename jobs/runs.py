@@ -1,8 +1,8 @@
 """Runs in Redis: `wherry annotate` as a resource of the fleet; what the API asks and tells of it.
 
 A run is done in steps: its plan, its shards, then the merge; an export of it may follow.
-`run_steps.py` is what run workers do about them, `run_spec.py` what was asked, `run_records.py` what
-is written down.
+`run_steps.py` is what run workers do about them, `run_spec.py` what was asked, `run_records.py`
+what is written down.
 """
 
 from __future__ import annotations

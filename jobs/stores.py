@@ -39,7 +39,8 @@ class Blob(NamedTuple):
 class Store(Protocol):
     """Bytes under a key. `put` answers the reference that `get`, `delete` and `url` take.
 
-    All raise StoreUnavailable when the store is away or refuses.
+    All raise StoreUnavailable when the store is away or refuses; reading raises NotFound for what
+    is not there.
     """
 
     #: The store, told apart from every other by all who can reach it.

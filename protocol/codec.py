@@ -162,7 +162,7 @@ def select_outputs(
 
 
 def split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:
-    """The parsed JSON, and the raw data that follows it."""
+    """The parsed JSON, and the raw data that follows it. Raises InvalidRequest."""
     if header_length is None:
         # jiter reads no views: a header is copied, a plain JSON body, bytes already, is not.
         return _parse(bytes(body)), memoryview(b"")

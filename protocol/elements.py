@@ -30,7 +30,9 @@ _FLOAT_MAX = {Datatype.FP32: 3.4028234663852886e38, Datatype.FP64: sys.float_inf
 
 
 def flatten(data: Sequence[Any], *, name: str, strict: bool = True) -> Sequence[Any]:
-    """Row-major elements of nested lists. Strict refuses ragged nesting with InvalidTensor."""
+    """Row-major elements of nested lists. Raises InvalidTensor for mixed ones, strict for ragged
+    ones too.
+    """
     while data:
         kinds = set(map(type, data))
         if not any(issubclass(kind, list) for kind in kinds):
@@ -81,7 +83,10 @@ _KINDS: dict[Datatype, set[type]] = {
 
 
 def check_raw(raw: Raw, datatype: Datatype, count: int, *, name: str) -> None:
-    """Refuse raw data whose size is not that of `count` elements. Allocates nothing by it."""
+    """Hold the bytes of raw data against `count` elements; allocates nothing by it.
+
+    Raises InvalidTensor, PayloadTooLarge.
+    """
     size = memoryview(raw).nbytes
     if datatype.width is not None:
         if size != count * datatype.width:
@@ -120,7 +125,7 @@ def split_bytes(raw: Raw, *, name: str) -> Iterable[memoryview]:
 
 
 def values_of(raw: Raw, datatype: Datatype, *, name: str) -> list[Any]:
-    """Python values of raw data; BYTES elements as `bytes`."""
+    """Python values of raw data; BYTES elements as `bytes`. Raises InvalidTensor."""
     if datatype is Datatype.BYTES:
         return [bytes(element) for element in split_bytes(raw, name=name)]
     view = memoryview(raw).cast("B")

@@ -32,7 +32,7 @@ def validated(kind: type[R], fields: dict[str, object]) -> R:
 
 
 def text_only(value: object) -> object:
-    """Refuse tokens in place of texts. For `BeforeValidator`."""
+    """Raise ValueError for tokens in place of texts. For `BeforeValidator`."""
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, int | list):
         text = (

@@ -54,7 +54,7 @@ class Backend(ABC):
         """
 
     def warm_up(self) -> None:
-        """Run a first forward, and find out which rows may share one."""
+        """Run a first forward, and find out which rows may share one. Raises ModelRefused."""
         for answer in self.run([self.example()]):
             if isinstance(answer, TaskOutput) and not _is_finite(answer.model_dump()):
                 raise ModelRefused(

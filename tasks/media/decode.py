@@ -82,7 +82,7 @@ def _reduced(image: Image.Image, at_least: tuple[int, int]) -> tuple[int, int]:
 
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """A file of which the head alone is read. Call it within `faults_told`."""
+    """A file of which the head alone is read. Call it within `faults_told`. Raises RowError."""
     if not data:
         raise RowError("the image is empty")
     image = _opened(data)
@@ -109,7 +109,7 @@ def check_pixels(image: Image.Image, max_pixels: int) -> None:
 
 @contextmanager
 def faults_told(max_pixels: int = MAX_PIXELS) -> Iterator[None]:
-    """Have Pillow's errors tell of the row that they are about."""
+    """Have Pillow's errors tell of the row that they are about: what is inside raises RowError."""
     try:
         yield
     except Image.DecompressionBombError:

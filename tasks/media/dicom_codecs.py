@@ -58,7 +58,7 @@ def is_available(syntax: str) -> bool:
 
 
 def decode_frame(src: bytes, runner: DecodeRunner) -> bytearray:
-    """A frame's samples, colour by pixel, as pydicom asks for them."""
+    """A frame's samples, colour by pixel, as pydicom asks for them. Raises ValueError."""
     src = bytes(src)
     allowed = runner.rows * runner.columns * runner.samples_per_pixel
     if _samples(src) > allowed:  # a codec would take the memory before pydicom counts

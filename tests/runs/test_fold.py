@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from wherry.client.annotate.segments import SegmentTaker, rows_of
 from wherry.client.annotate.sources.walking import FoundFile
 from wherry.client.annotate.stored_answers import pack_answers
 from wherry.jobs import JobsSettings
+from wherry.jobs.call import Call
 from wherry.jobs.run_blobs import pictures_key, quality_key, shard_key, sheet_key
 from wherry.jobs.run_follow import LookEnd
 from wherry.jobs.run_quality import QUALITY, quality_of_shard
@@ -159,7 +161,7 @@ def test_a_reply_that_is_lost_loses_nothing_of_what_was_put_together(
     """The connection tries it again, and is told that it is done."""
     told = run.queue.run
 
-    def twice(call):  # type: ignore[no-untyped-def] # as it is, for each call's own type
+    def twice(call: Call[Any]) -> Any:
         told(call)
         return told(call)
 

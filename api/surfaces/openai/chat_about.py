@@ -70,7 +70,7 @@ async def about_a_file(
     kind: FileKind,
     reply: choices.Reply | None = None,
 ) -> Response:
-    """One question beside one file: the last message's."""
+    """One question beside one file: the last message's. Raises InvalidRequest."""
     message = asked.messages[-1]
     _check(model, asked, kind)
     fields = {name: value for name, value in asked.parameters().items() if value != []}

@@ -66,7 +66,8 @@ class FileNames:
     def take(self, row_id: str, suffix: str = "", beside: str = "") -> str:
         """The name of a row's file, or of its folder; folders above it are divided by `/`.
 
-        `beside` is the suffix of a file of the same name otherwise, "" for none.
+        `beside` is the suffix of a file of the same name otherwise, "" for none. Raises ValueError
+        for an id that was there before.
         """
         stem = self._safe(row_id)
         digest = hashlib.blake2b(row_id.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()

@@ -16,7 +16,8 @@ def painted(items: Sequence[Any], size: tuple[int, int]) -> NDArray[np.int32]:
     """A map (H, W) of which item each pixel shows: its place in the list + 1, 0 for none.
 
     Where several claim a pixel the surest has it, of equals the first. `size` is the image's, width
-    first, and only counts where there is no item.
+    first, in pixels, and only counts where there is no item. Raises RowError for masks of several
+    sizes.
     """
     masks = [read_mask(item.mask) for item in items]
     shape = masks[0].shape if masks else (size[1], size[0])

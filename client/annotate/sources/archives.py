@@ -80,7 +80,7 @@ class ZipFiles(PackedFiles[zipfile.ZipInfo]):
 
 
 def read_at_of(file: BinaryIO) -> ReadAt:
-    """What reads a file anywhere, for threads that share it."""
+    """What reads a file anywhere, for threads that share it. It raises RowError."""
     lock = threading.Lock()
 
     def read_at(offset: int, size: int) -> bytes:

@@ -107,7 +107,10 @@ class HubFiles(FileStore):
         return str(HubSpelling(self._id, self._commit, path))
 
     def described(self, path: str) -> list[str] | None:
-        """The tables that a data set's configuration or split stands for."""
+        """The tables that a data set's configuration or split stands for; None for a file.
+
+        Raises InvalidRequest.
+        """
         if self.is_file(path):
             return None
         header: dict[str, Any] = {}

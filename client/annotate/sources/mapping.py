@@ -63,6 +63,7 @@ class ColumnFinder:
     """Finds the columns of a task's inputs among a table's."""
 
     def __init__(self, task: Task, columns: Columns) -> None:
+        """Raises UsageError for a field that the task has not."""
         specs = {spec.field: spec for spec in task.inputs}
         self._task, self._id, self._own = task, columns.id, columns.own
         shared = columns.constants

@@ -64,7 +64,7 @@ class VersionedSource(Source):
         return self._rows(0)
 
     def count(self) -> int:
-        """As the table tells."""
+        """As the table tells. Raises InvalidRequest."""
         try:
             return self._table.count()
         except RowError as error:

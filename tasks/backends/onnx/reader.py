@@ -36,7 +36,10 @@ def reads(inputs: Shapes) -> bool:
 
 
 def read_sentences(model: OnnxModel, **chosen: Any) -> Sentences:
-    """What sentence-transformers wrote into a model's folder, and what was chosen instead."""
+    """What sentence-transformers wrote into a model's folder, and what was chosen instead.
+
+    Raises ModelRefused.
+    """
     source = str(model.folder)
     sentences = Sentences.read(model.find, source, **chosen)
     if sentences.path:

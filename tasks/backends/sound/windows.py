@@ -29,7 +29,8 @@ class WindowShape(NamedTuple):
     def of(cls, seconds: float, rate: int, align_to: int = 1) -> WindowShape:
         """Windows of so many seconds, a sixth of them context at either end.
 
-        Both are whole multiples of `align_to`, the samples that one output of the model stands for.
+        Both are whole multiples of `align_to`, the samples that one output of the model stands for;
+        `rate` is samples a second. Raises ValueError for too few seconds.
         """
         length, context = (round(s * rate / align_to) * align_to for s in (seconds, seconds / 6))
         if length <= 2 * context:

@@ -43,7 +43,10 @@ _ACTIVATIONS: dict[str, Step] = {
 
 
 def dense(path: str, config: Mapping[str, Any], find: Find) -> Step:
-    """A linear layer, its activation, and the input added to it where the config says so."""
+    """A linear layer, its activation, and the input added to it where the config says so.
+
+    Raises ModelRefused for an activation that is not served.
+    """
     told = str(config.get("activation_function") or "torch.nn.Tanh")
     home, _, name = told.rpartition(".")
     activation = _ACTIVATIONS.get(name)

@@ -265,7 +265,7 @@ def _in(path: str, name: str) -> str:
 
 
 def read_json(find: Find, name: str) -> Any:
-    """A JSON file of the folder; an empty object where there is none."""
+    """A JSON file of the folder; an empty object where there is none. Raises ModelRefused."""
     file = find(name)
     try:
         return json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
