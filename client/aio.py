@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 import httpx
 
 from ..protocol.errors import WherryError
-from . import operations
+from . import many_operations, operations
 from .address import base_url, key_headers, trusted
 from .call_span import operation, program_tracer, request
 from .client import Client
@@ -102,7 +102,7 @@ class AsyncClient:
 
     async def forget(self, job_ids: Sequence[str]) -> None:
         """Let ended jobs go."""
-        await self._run(operations.forget_many(job_ids, patience_s=self._patience_s))
+        await self._run(many_operations.forget_many(job_ids, patience_s=self._patience_s))
 
     async def infer(
         self, model: str, inputs: Input, timeout_s: float | None = None, *, priority: int = 0

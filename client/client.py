@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 import httpx
 
 from ..protocol.errors import WherryError
-from . import operations
+from . import many_operations, operations
 from .address import base_url, key_headers, trusted
 from .call_span import operation, program_tracer, request
 from .errors import UsageError
@@ -103,7 +103,7 @@ class Client:
 
         Those that have not ended stay.
         """
-        self._run(operations.forget_many(job_ids, patience_s=self._patience_s))
+        self._run(many_operations.forget_many(job_ids, patience_s=self._patience_s))
 
     def infer(
         self, model: str, inputs: Input, timeout_s: float | None = None, *, priority: int = 0

@@ -20,6 +20,7 @@ from ..protocol.states import JobState
 from ..tasks.base import Task, TaskInput
 from .flow import Flow, Pause
 from .jobs import no_result
+from .many_operations import read_many, submit_many, takes_binary
 from .map_steps import Emit, MapFlow, NeedInput, SourceEnd, steps
 from .operations import (
     POLL_EVERY_S,
@@ -30,11 +31,8 @@ from .operations import (
     cancel,
     fetch,
     output_of,
-    read_many,
     request_of,
     submit,
-    submit_many,
-    takes_binary,
     task_of,
 )
 

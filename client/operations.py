@@ -6,7 +6,7 @@ import functools
 import math
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,12 +14,11 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from ..protocol import codec, many, v2
+from ..protocol import codec, v2
 from ..protocol.errors import (
     DeadlineExceeded,
     InvalidRequest,
     JobNotFound,
-    Unavailable,
     WherryError,
 )
 from ..protocol.parameters import EXECUTION_TIMEOUT, PRIORITY, TIMEOUT, WEBHOOK
@@ -35,10 +34,8 @@ _INFER_S = 60.0
 #: Seconds between two polls at least: a server may hold none of them.
 POLL_EVERY_S = 1.0
 
-_HEADER_LENGTH, _OCTETS = "Inference-Header-Content-Length", "application/octet-stream"
-
-#: Asks, of many jobs, for no more of each than a map reads.
-_MINIMAL = "return=minimal"
+#: The header that says where a body's raw tensors begin, and the type of such a body.
+HEADER_LENGTH, OCTETS = "Inference-Header-Content-Length", "application/octet-stream"
 
 Input = TaskInput | v2.InferenceRequest
 Output = TaskOutput | v2.InferenceResponse
@@ -99,7 +96,7 @@ def _infer_call(
     headers: Mapping[str, str] | None = None,
 ) -> HttpRequest:
     body, header_length = codec.encode_request(request, binary=True)
-    form = {_HEADER_LENGTH: str(header_length), "Content-Type": _OCTETS}
+    form = {HEADER_LENGTH: str(header_length), "Content-Type": OCTETS}
     return HttpRequest(
         "POST", f"{model_path(model)}/{verb}", body, {**form, **(headers or {})}, held_s
     )
@@ -160,7 +157,7 @@ def infer(
 
 def response_of(content: bytes, headers: Mapping[str, str]) -> v2.InferenceResponse:
     """A response in either wire form."""
-    length = headers.get(_HEADER_LENGTH.lower())
+    length = headers.get(HEADER_LENGTH.lower())
     return codec.decode_response(content, int(length) if length else None)
 
 
@@ -212,7 +209,7 @@ def _succeeded(job_id: str, timeout_s: float | None, *, patience_s: float) -> Fl
 
 def fetch(job_id: str, *, patience_s: float) -> Flow[v2.InferenceResponse]:
     """A succeeded job's response, in binary, which carries all that JSON cannot."""
-    call = HttpRequest("GET", _job_path(job_id, "/result"), headers={"Accept": _OCTETS})
+    call = HttpRequest("GET", _job_path(job_id, "/result"), headers={"Accept": OCTETS})
     reply = yield from ask(call, patience_s=patience_s)
     return response_of(reply.content, reply.headers)
 
@@ -264,57 +261,3 @@ def readiness(*, patience_s: float) -> Flow[list[str]]:
         return [str(reason) for reason in reply.json()["reasons"]]
     yield from ask(call, patience_s=patience_s)
     return []
-
-
-def takes_binary(*, patience_s: float) -> Flow[bool]:
-    """Whether the server reads many requests with their raw tensors behind the JSON."""
-    try:
-        metadata = yield from get_json("/v2", patience_s=patience_s)
-    except Unavailable:
-        raise
-    except WherryError:
-        return False  # whatever it is, it does not say so
-    return many.EXTENSION in metadata.get("extensions", ())
-
-
-def submit_many(
-    model: str, requests: Sequence[v2.InferenceRequest], *, binary: bool, patience_s: float
-) -> Flow[list[dict[str, Any]]]:
-    """Submit jobs in one round trip: an outcome each."""
-    headers = {"Prefer": _MINIMAL}
-    if binary:
-        body, length = many.encode_submission(model, requests)
-        headers |= {_HEADER_LENGTH: str(length), "Content-Type": _OCTETS}
-    else:
-        entries = [
-            {"model_name": model, "request": codec.request_parts(r, binary=False)[0]}
-            for r in requests
-        ]
-        body = to_json({"jobs": entries})
-    call = HttpRequest("POST", "/v2/jobs:batch", body, headers)
-    reply = yield from ask(call, patience_s=patience_s)
-    outcomes: list[dict[str, Any]] = reply.json()["jobs"]
-    return outcomes
-
-
-def forget_many(job_ids: Sequence[str], *, patience_s: float) -> Flow[None]:
-    """Let ended jobs go in one round trip."""
-    body = to_json({"ids": list(job_ids)})
-    yield from ask(HttpRequest("POST", "/v2/jobs:forget", body), patience_s=patience_s)
-
-
-def read_many(
-    job_ids: Sequence[str], held_s: float, *, patience_s: float
-) -> Flow[list[dict[str, Any]]]:
-    """States and answers of jobs in one round trip, once one of them has ended.
-
-    An older server answers in JSON, and tells more.
-    """
-    body = to_json({"ids": list(job_ids), "wait": held_s, "results": True})
-    headers = {"Accept": f"{_OCTETS}, application/json", "Prefer": _MINIMAL}
-    call = HttpRequest("POST", "/v2/jobs:status", body, headers, held_s)
-    reply = yield from ask(call, patience_s=patience_s)
-    length = reply.headers.get(_HEADER_LENGTH.lower())
-    document = many.decode_results(reply.content, int(length)) if length else reply.json()
-    views: list[dict[str, Any]] = document["jobs"]
-    return views
