@@ -24,7 +24,7 @@ def flow_of(model: str, version: str, tenant: str, priority: int) -> str:
 class Feeds:
     """The flows that this process feeds, and how many others feed each. Threads may share it."""
 
-    def __init__(self, exchange: Callable[[], None]) -> None:
+    def __init__(self, exchange: Callable[[], object]) -> None:
         """`exchange` has others told of `feeds`, and `heard` what they told."""
         self._exchange = exchange
         self._lock = threading.Lock()

@@ -16,7 +16,7 @@ from wherry.client.annotate.compute import WorkDone
 from wherry.client.annotate.in_flight import JOBS_PER_WORKER, JobsInFlight, jobs_in_flight
 from wherry.client.annotate.job_size import JobSize
 from wherry.client.flow import HttpRequest, HttpResponse
-from wherry.client.map_steps import Emit, NeedInput
+from wherry.client.map_steps import Emit, NeedInput, SourceEnd
 from wherry.client.mapping import MapRun
 from wherry.protocol import v2
 from wherry.protocol.errors import Unavailable
@@ -96,7 +96,7 @@ class Simulated:
 
     def _inputs(self, source: deque[int]) -> Iterator[Any]:
         if not source:
-            yield mapping.SourceEnd()
+            yield SourceEnd()
             return
         source.popleft()
         self.left -= 1
