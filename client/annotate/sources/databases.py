@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from ....protocol.errors import InvalidRequest
 from .queries import Query
 
-
 #: Said of a query that a data base cannot parse where rows are read of it.
 ONE_SELECT = "; a query is one SELECT"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from wherry.api.core.run_intake import RunAsked
 from wherry.api.egress.outbound import Outbound
 from wherry.api.http import openapi_runs
 from wherry.jobs.access_keys import all_keys
-from wherry.jobs.run_steps import release_step, take_step
+from wherry.jobs.run_steps import beat, release_step, take_step
 
 from ...support.waiting import until
 from .run_books import answered
@@ -200,7 +201,26 @@ def test_what_a_run_waits_for_is_in_its_document(http, runs):
     assert http.get("/v2/runs/r").json()["waiting_for"] is None, "it waits for a word"
     http.post("/v2/runs/r/resume")
     runs.plan(1)
-    assert http.get("/v2/runs/r").json()["waiting_for"] is None
+    assert "s3://away" not in str(http.get("/v2/runs/r").json()["waiting_for"])
+
+
+def test_a_run_says_who_is_missing_that_would_do_it(http, runs, worker):
+    def reason() -> str:
+        return str((http.get("/v2/runs/r").json()["waiting_for"] or {}).get("reason"))
+
+    begun(http, id="r")
+    until(reason, lambda told: "`wherry worker runs` starts one" in told)
+    assert http.get("/v2/runs").json()["runs"][0]["waiting_for"]["step"] == "plan"
+    runs.queue.run(beat("tester", {"seen_at_ms": time.time() * 1000}, runs.jobs))
+    until(reason, lambda told: told == "None")
+    runs.plan(1)
+    until(reason, lambda told: "`wherry worker vision` starts one" in told)
+    worker.beat("vision", state="draining", reason="drained by an operator")
+    assert "`wherry undrain`" in reason()
+    worker.beat("vision", state="ready")
+    until(reason, lambda told: told == "None")
+    http.post("/v2/runs/r/pause")
+    assert reason() == "None"
 
 
 def test_only_an_ended_run_is_forgotten(http, runs):
