@@ -69,7 +69,8 @@ def words_of(run: RunView) -> str:
         words = [f"following, looked {run.looked_at:%H:%M:%S}"]
     if run.state in _ANSWERS or run.done:
         words.append(f"{run.rows_per_s:,.0f} rows/s")
-    if run.estimated_end_at and run.state in _ANSWERS:
+    has_more = run.rows.total is None or run.rows.answered + run.rows.failed < run.rows.total
+    if run.estimated_end_at and run.state in _ANSWERS and has_more:
         words.append(f"{_left(run.estimated_end_at)} left")
     if run.device_seconds >= 1:
         words.append(f"{run.device_seconds:,.0f} device s")

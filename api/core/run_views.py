@@ -122,7 +122,8 @@ def _rows_per_s(run: Run, done: int) -> float:
 def _estimated_end_ms(run: Run, done: int) -> int | None:
     """By the recent pace; None where nothing goes on, or nobody knows how many rows there are."""
     total, rate = run.progress.rows_total, run.progress.rows_per_s
-    if run.state not in _GOES_ON or total is None or rate <= 0:
+    awaits_more = run.progress.following and not run.progress.finishing
+    if run.state not in _GOES_ON or awaits_more or total is None or rate <= 0:
         return None
     return int((time.time() + max(0, total - done) / rate) * 1000)
 
