@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip install -c constraints.txt
 # Each process that is started would compile all sources anew where an image sets this, as many do.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation bench-capacity bench-family-redis
+.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation bench-capacity bench-family-redis bench-perf-analyzer
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed .venv/console
@@ -88,6 +88,10 @@ bench-capacity: install
 
 bench-family-redis: install
 	$(BIN)/python -m bench.family_redis $(ARGS)
+
+# Triton's load generator; where glibc is older than 2.38, a newer one comes from the archive of apt.
+bench-perf-analyzer: install
+	$(BIN)/python -m bench.perf_analyzer $(ARGS)
 
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-noop: install

@@ -65,6 +65,11 @@ class ApiSettings(OutboundSettings):
         default=False,
         description="Refuse request parameters that nobody reads, instead of a warning.",
     )
+    triton_shapes: bool = Field(
+        default=False,
+        description="Tell inputs that are a list of rows, such as texts, as `[-1, 1]` in metadata,"
+        " as Triton does, instead of `[-1]`: perf_analyzer sends no others.",
+    )
     infer_timeout_s: float = Field(
         default=60.0,
         gt=0,

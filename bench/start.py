@@ -88,6 +88,11 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
     raise SystemExit("".join(said))
 
 
+def processes(root: int) -> dict[int, str]:
+    """The service of a process and of each below it."""
+    return {pid: _service(pid) for pid in _tree(root)}
+
+
 def cpu_s(root: int) -> dict[str, float]:
     """CPU seconds by service, of a process and all below it; those that ended count for theirs."""
     found: dict[str, float] = defaultdict(float)

@@ -1,10 +1,8 @@
-"""`make bench-tracing`: what traces cost, by the CPU of each process and the rate of requests.
+"""`make bench-tracing`: what traces cost, by one fleet that traces and does not, in short turns.
 
-Fleets that differ in tracing alone run side by side and are asked in turn: off, a hundredth of the
-requests recorded, all of them; spans go to a receiver that reads and drops them. A stub answers at
-once, so that nothing but a request's own cost is seen: a model that computes makes it less. With
-another checkout, whose own environment has it installed, its fleet is the first:
-`python -m bench.tracing --before ../older`. Ratios are of one round each, and their median is told.
+Off, a hundredth of the requests recorded, all of them; spans go to a receiver that reads and drops
+them. A stub answers at once, so that nothing but a request's own cost is seen: a model that
+computes makes it less.
 """
 
 from __future__ import annotations
@@ -12,32 +10,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from .bulk import stack
-from .noop import PROCESSES, Tree
+from .in_turn import Seen, in_turn, rows, switched
+from .metrics import request
 from .shown import show
 
-_HERE = Path(__file__).parents[1]
-_CLIENTS = 64
+_CLIENTS, _REQUESTS = 64, 640
 
-#: Samplers of the environment by how much is recorded; none where tracing is off.
-_SAMPLED = {"off": "", "1 % recorded": "0.01", "all recorded": "1.0"}
-
-
-def _settings(ratio: str, collector: str) -> Mapping[str, str]:
-    if not ratio:
-        return {"WHERRY_TRACING": "off"}
-    return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
-        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-        "OTEL_TRACES_SAMPLER_ARG": ratio,
-    }
+#: Off, and shares of the requests that are recorded.
+_STATES = ("off", "traces:0.0", "traces:0.01", "traces:1.0")
 
 
 @contextlib.contextmanager
@@ -66,66 +52,33 @@ async def _sink() -> None:
     await server.serve_forever()
 
 
-def _report(fleets: Mapping[str, Tree]) -> list[dict[str, object]]:
-    """A row a fleet: medians of rounds, and of each round's ratio to the first's."""
-    first = next(iter(fleets.values()))
-    rows: list[dict[str, object]] = []
-    for name, fleet in fleets.items():
-        rates = zip(fleet.rates[_CLIENTS], first.rates[_CLIENTS], strict=True)
-        used, before = (_whole(each) for each in (fleet, first))
-        rows.append(
-            {
-                "tracing": name,
-                "requests_per_s": round(statistics.median(fleet.rates[_CLIENTS])),
-                "rate_to_first": round(statistics.median(a / b for a, b in rates), 3),
-                "cpu_to_first": round(
-                    statistics.median(a / b for a, b in zip(used, before, strict=True)), 3
-                ),
-                **{
-                    f"{each}_cpu_us": round(statistics.median(fleet.cpu_us[_CLIENTS, each]))
-                    for each in PROCESSES
-                },
-            }
-        )
-    return rows
-
-
-def _whole(fleet: Tree) -> Sequence[float]:
-    """CPU of all processes, a value a round."""
-    each = (fleet.cpu_us[_CLIENTS, name] for name in PROCESSES)
-    return [sum(values) for values in zip(*each, strict=True)]
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.tracing", description=__doc__)
-    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="the one to compare with")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=4000, help="of each round")
+    parser.add_argument("--rounds", type=int, default=80)
+    parser.add_argument("--states", nargs="+", default=_STATES, help="the first is compared with")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.sink:
         asyncio.run(_sink())
         return
+    requests = [request()] * _REQUESTS
     with (
         tempfile.TemporaryDirectory(prefix="wherry-bench-") as name,
-        contextlib.ExitStack() as up,
+        _collector() as collector,
+        switched(
+            Path(name),
+            WHERRY_TRACING="off",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector,
+            OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+        ) as fleet,
     ):
-        collector = up.enter_context(_collector())
-        fleets = {"before": Tree(options.before.resolve())} if options.before else {}
-        fleets |= {sampled: Tree(_HERE) for sampled in _SAMPLED}
-        for number, (sampled, fleet) in enumerate(fleets.items()):
-            env = {} if sampled == "before" else _settings(_SAMPLED[sampled], collector)
-            folder = Path(name) / str(number)
-            fleet.url, fleet.root = up.enter_context(stack(fleet.folder, folder, env=env))
-            fleet.measure(_CLIENTS, 1000)
-            fleet.rates.clear()
-            fleet.cpu_us.clear()
-        for _ in range(options.rounds):
-            for fleet in fleets.values():
-                fleet.measure(_CLIENTS, options.requests)
-        show(_report(fleets), as_json=options.json)
+
+        def turn(state: str, seen: Seen) -> None:
+            fleet.turn(seen, state, requests, _CLIENTS)
+
+        show(rows(in_turn(options.states, options.rounds, turn)), as_json=options.json)
 
 
 if __name__ == "__main__":

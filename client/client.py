@@ -16,7 +16,7 @@ from .call_span import operation, program_tracer, request
 from .errors import UsageError
 from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
-from .map_steps import Emit, NeedInput, SourceEnd, next_input
+from .map_steps import Emit, NeedInput, Room, SourceEnd, next_input
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
 from .plain_http import PlainHttp
@@ -117,7 +117,7 @@ class Client:
         model: str,
         inputs: Iterable[Input],
         *,
-        in_flight: int = 256,
+        in_flight: int | Room = 256,
         priority: int = 0,
         return_errors: bool = False,
         id_prefix: str = "",

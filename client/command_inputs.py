@@ -72,10 +72,10 @@ def _lines(file: Path) -> list[str]:
         raise InvalidRequest("the file is not UTF-8 text") from None
 
 
-def parameters_of(given: Sequence[str]) -> dict[str, Any]:
+def parameters_of(given: Sequence[str], option: str = "--param") -> dict[str, Any]:
     """`name=value` items; a value that is JSON is taken as such, any other as text."""
     parameters: dict[str, Any] = {}
-    for name, value in texts_of(given, "--param").items():
+    for name, value in texts_of(given, option).items():
         try:
             parameters[name] = json.loads(value)
         except ValueError:

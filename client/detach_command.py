@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .durations import seconds_of
-from .run_tables import show_runs
+from .run_shown import show_runs
 from .terminal import connected, stdout
 
 if TYPE_CHECKING:

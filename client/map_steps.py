@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..protocol.errors import WherryError
 from .flow import Flow, HttpResponse, Step
@@ -33,6 +34,14 @@ class Emit:
         if isinstance(self.answer, WherryError) and not return_errors:
             raise self.answer
         return self.answer
+
+
+class Room(Protocol):
+    """Tells how many inputs of a map may be under way, each time that there may be another."""
+
+    def room(self, call_s: float) -> int:
+        """How many now, where a call to the server takes so long; 1 or more."""
+        ...
 
 
 #: A map yields steps, asks for inputs and emits answers.

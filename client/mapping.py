@@ -21,7 +21,7 @@ from ..tasks.base import Task, TaskInput
 from .flow import Flow, Pause
 from .jobs import no_result
 from .many_operations import read_many, submit_many, takes_binary
-from .map_steps import Emit, MapFlow, NeedInput, SourceEnd, steps
+from .map_steps import Emit, MapFlow, NeedInput, Room, SourceEnd, steps
 from .operations import (
     POLL_EVERY_S,
     POLL_S,
@@ -44,6 +44,8 @@ _CHUNK_BYTES = 8 * 1024 * 1024
 _READ = 1000
 #: Seconds to gather inputs before those at hand are sent: a slow source delays none by more.
 _GATHER_S = 0.1
+#: Submissions of which the shortest tells how long a call takes: others waited for something.
+_TIMED = 8
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class MapRun:
 
     model: str
     priority: int
-    in_flight: int
+    in_flight: int | Room
     id_prefix: str
     patience_s: float
     #: Seconds that one look for answers is held at the server, while there is nothing else to do.
@@ -84,9 +86,11 @@ class MapRun:
     binary: bool | None = None
     #: Since when the server has refused all, with nothing of ours in flight.
     refused_since: float | None = None
+    #: Seconds that each of the last submissions took.
+    took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMED))
 
     def __post_init__(self) -> None:
-        if self.in_flight < 1:
+        if isinstance(self.in_flight, int) and self.in_flight < 1:
             raise ValueError(f"in_flight: {self.in_flight} is not 1 or more")
 
     def run(self) -> MapFlow:
@@ -118,7 +122,11 @@ class MapRun:
     @property
     def _room(self) -> bool:
         # Answers that wait for an earlier one count too: that is what bounds the memory.
-        return self.ended is None and self.taken - self.emitted < self.in_flight
+        if self.ended is not None:
+            return False
+        if isinstance(self.in_flight, int):
+            return self.taken - self.emitted < self.in_flight
+        return self.taken - self.emitted < self.in_flight.room(min(self.took_s, default=0.0))
 
     def _take_inputs(self) -> MapFlow:
         started_at = time.monotonic()
@@ -142,9 +150,12 @@ class MapRun:
         return _Item(self.taken, request, task_of(given), size, not (named or own_id))
 
     def _send(self) -> Flow[None]:
+        if self.to_send and self.binary is None:
+            self.binary = yield from takes_binary(patience_s=self.patience_s)
         while self.to_send:
-            self.offered = self._chunk()
+            self.offered, began = self._chunk(), time.monotonic()
             outcomes = yield from self._offer(self.offered)
+            self.took_s.append(time.monotonic() - began)
             chunk, self.offered = self.offered, []
             refusals = [self._note(i, o) for i, o in zip(chunk, outcomes, strict=True)]
             full = [i for i, refusal in zip(chunk, refusals, strict=True) if refusal]
@@ -166,8 +177,6 @@ class MapRun:
         return chunk
 
     def _offer(self, chunk: list[_Item]) -> Flow[list[Outcome]]:
-        if self.binary is None:
-            self.binary = yield from takes_binary(patience_s=self.patience_s)
         # In a fleet that is being upgraded the next server may not take what the last one did.
         forms = (True, False) if self.binary else (False,)
         for binary in forms if chunk[0].size <= _CHUNK_BYTES else ():

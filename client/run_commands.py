@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from ..protocol.errors import NotFound, WherryError
@@ -20,18 +19,15 @@ from .client import Client
 from .command_inputs import parameters_of
 from .run_pick_command import pick
 from .run_quality import quality_lines
-from .run_tables import lines_of, show_compared, show_runs
+from .run_shown import lines_of, show_compared, show_runs, watched
 from .run_views import RunView
-from .terminal import AsJson, Url, connected, print_error, print_json, stderr, stdout
+from .terminal import AsJson, Url, connected, print_error, print_json, stdout
 
 RunId = Annotated[str, typer.Argument(help="A run's id.")]
 RunIds = Annotated[list[str], typer.Argument(help="Ids of runs.")]
 
 #: Seconds that a server which is away is waited for.
 _PATIENCE_S = 60.0
-
-#: Characters of what a run waits for beside its bar.
-_REASON = 60
 
 
 def register(app: typer.Typer) -> None:
@@ -105,29 +101,6 @@ def watch(
     raise typer.Exit(0 if run.held or (run.state == "succeeded" and not run.rows.failed) else 1)
 
 
-def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
-    """A run at its end, or held; a bar shows its rows, or a line of JSON each change."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=stderr, disable=as_json) as progress:
-        bar = progress.add_task("", total=None)
-
-        def told(run: RunView) -> None:
-            if as_json:
-                print_json(run.model_dump(mode="json"))
-            done = run.rows.answered + run.rows.failed
-            words = f"{run.state}, {run.rows_per_s:,.0f} rows/s"
-            if run.follow and run.follow["following"] and run.looked_at:
-                words = f"following, looked {run.looked_at:%H:%M:%S}, {run.rows_per_s:,.0f} rows/s"
-            if run.waiting_for:
-                words = f"{run.state}, waits: {run.waiting_for.reason[:_REASON]}"
-            progress.update(bar, description=words, total=run.rows.total, completed=done)
-
-        run = client.runs.wait(run_id, observer=told)
-    if not as_json:
-        show_runs([run], as_json=False)
-    return run
-
-
 def pause(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
     """Answer no more rows of runs for now."""
     _each(ids, url, lambda client: client.runs.pause, as_json=as_json)
@@ -163,18 +136,41 @@ def clone(
     name: Annotated[str, typer.Option(help="What to call it.")] = "",
     out: Annotated[str, typer.Option("--out", "-o", help="Another place for its output.")] = "",
     compare: Annotated[str, typer.Option(help="A run to hold it against at its end.")] = "",
+    sample: Annotated[
+        int | None, typer.Option(min=0, help="Rows to answer first; 0: all at once.")
+    ] = None,
+    max_errors: Annotated[int | None, typer.Option(min=0, help="Rows that may fail.")] = None,
+    max_device_seconds: Annotated[
+        float | None, typer.Option(min=0, help="Device time that it may use.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at OUT.")] = False,
+    other: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any other field of the run: deadline_s=3600, max_errors=null; may be repeated.",
+        ),
+    ] = None,
     url: Url = "",
     as_json: AsJson = False,
 ) -> None:
     """Start a run again, but for what is said otherwise."""
+    texts = {"model": model, "format": format, "name": name, "out": out, "compare": compare}
+    numbers = {
+        "sample": sample,
+        "max_errors": max_errors,
+        "max_device_seconds": max_device_seconds,
+        "overwrite": True if overwrite else None,
+    }
+    said: dict[str, Any] = {field: value for field, value in texts.items() if value}
+    said |= {field: value for field, value in numbers.items() if value is not None}
+    said |= parameters_of(other or [], "--set")
     with connected(url, _PATIENCE_S) as client:
-        given: dict[str, Any] = {"model": model, "format": format, "name": name, "out": out}
-        given["compare"] = compare
-        other = {field: value for field, value in given.items() if value}
         if param:
-            asked = client.runs.get(id).model_dump()["parameters"]
-            other["parameters"] = {**asked, **parameters_of(param)}
-        run = client.runs.clone(id, **other)
+            asked = client.runs.get(id).parameters
+            said["parameters"] = {**asked, **parameters_of(param)}
+        run = client.runs.clone(id, **said)
     show_runs([run], as_json=as_json)
 
 

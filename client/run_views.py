@@ -13,6 +13,16 @@ from ..protocol.errors import JobCanceled, JobExpired, WherryError, from_code
 _ENDS = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
+#: What can be done about a run that has no output, by its error's type.
+_REMEDIES = {
+    "too_many_errors": ": clone the run with another max_errors, answered rows are reused",
+    "too_much_device_time": (
+        ": clone the run with another max_device_seconds, answered rows are reused"
+    ),
+    "deadline_exceeded": ": a retry answers the rest, for as long again",
+}
+
+
 class _View(BaseModel):
     # A newer server tells more.
     model_config = ConfigDict(extra="allow", protected_namespaces=())
@@ -67,9 +77,15 @@ class RunView(_View):
     format: str = ""
     source: str = ""
     out: str = ""
+    parameters: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    max_errors: int | None = None
+    max_device_seconds: float | None = None
+    deadline_s: float | None = None
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    expires_at: datetime | None = None
     rows: RunRows = RunRows()
     rows_per_s: float = 0.0
     estimated_end_at: datetime | None = None
@@ -98,9 +114,12 @@ class RunView(_View):
     def failure(self) -> WherryError | None:
         """The error of a run that ended without an output."""
         if self.error is not None:
-            return from_code(self.error.error_type, self.error.message)
+            told = _REMEDIES.get(self.error.error_type, "")
+            return from_code(self.error.error_type, f"{self.error.message}{told}")
         if self.state == "canceled":
-            return JobCanceled(f"run {self.id!r} was canceled")
+            return JobCanceled(f"run {self.id!r} was canceled: a retry answers the rest")
         if self.state == "expired":
-            return JobExpired(f"run {self.id!r} did not end before its deadline")
+            return JobExpired(
+                f"run {self.id!r} did not end before its deadline: a retry answers the rest"
+            )
         return None

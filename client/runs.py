@@ -77,16 +77,19 @@ class Runs:
         Raises DeadlineExceeded; the run goes on.
         """
         deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        poll_s = 0.0  # how it stands is told at once
         while True:
             asked_at = time.monotonic()
-            wait_s = round(max(0.0, min(POLL_S, deadline - asked_at)), 3)
+            wait_s = round(max(0.0, min(poll_s, deadline - asked_at)), 3)
             run = RunView.model_validate(self._client.get(f"{run_path(run_id)}?wait={wait_s}"))
             observer(run)
             if run.done or run.held:
                 return run
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded(f"run {run_id!r} is still {run.state}; it goes on")
-            time.sleep(max(0.0, asked_at + POLL_EVERY_S - time.monotonic()))
+            if poll_s:
+                time.sleep(max(0.0, asked_at + POLL_EVERY_S - time.monotonic()))
+            poll_s = POLL_S
 
     def pause(self, run_id: str) -> RunView:
         """Answer no more rows for now."""

@@ -40,6 +40,7 @@ _ROOMS = (
     ("ops.check_command", ("check",), "worker"),
     ("ops.logs_command", ("logs",), "client"),
     ("ops.doctor.command", ("doctor",), "worker"),
+    ("ops.failover_command", ("failover",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.capacity_command", ("capacity",), "client"),
     ("ops.commands", ("up",), "local"),

@@ -25,6 +25,9 @@ _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
 #: Seconds between two looks at a process that shall end.
 _LOOK_S = 0.02
 
+#: Held while this process adopts: what it does then is a setting of the whole process.
+_ADOPTS = threading.Lock()
+
 
 class Forked:
     """A child of this process that another one forked, with what `Child` asks of a process."""
@@ -156,9 +159,10 @@ class ForkServer:
 def _adopting() -> Iterator[None]:
     """Be the parent of processes below whose own is gone."""
     prctl, before = ctypes.CDLL(None).prctl, ctypes.c_int()
-    prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before))
-    prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    try:
-        yield
-    finally:
-        prctl(_PR_SET_CHILD_SUBREAPER, before.value)
+    with _ADOPTS:
+        prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before))
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        try:
+            yield
+        finally:
+            prctl(_PR_SET_CHILD_SUBREAPER, before.value)

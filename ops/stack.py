@@ -370,7 +370,7 @@ class Stack:
         )
 
     def _spawn(
-        self, name: str, command: list[str], env: Mapping[str, str], spawn: Spawn = popen
+        self, name: str, command: list[str], env: Mapping[str, str], spawn: Spawn | None = None
     ) -> None:
         if self.halt.is_set():
             raise StackHaltedError
@@ -380,7 +380,7 @@ class Stack:
             env={**self._environment(), **env},
             on_line=partial(self.log, name),
             hopeless={EXIT_UNUSABLE},  # of an API too
-            spawn=spawn,
+            spawn=spawn or popen,
         )
         self.children[name] = child
         child.start(wait=False)

@@ -9,7 +9,7 @@ from ..jobs.settings import JobsSettings
 from ..protocol.errors import WherryError
 
 #: What workers count of a model: microseconds of each stage.
-_DEVICE, _STAGES = ("compute_us",), ("input_us", "compute_us", "output_us")
+_DEVICE, _STAGES = "compute_us", ("input_us", "compute_us", "output_us")
 
 
 class Served:
@@ -30,7 +30,7 @@ class Served:
 
     def device_work(self) -> WorkDone | None:
         """Rows, and the seconds that devices have computed them; None while nobody knows."""
-        return self._counted(_DEVICE)
+        return self._counted((_DEVICE,))
 
     def _counted(self, stages: tuple[str, ...]) -> WorkDone | None:
         try:
@@ -38,4 +38,5 @@ class Served:
         except WherryError:
             return None
         took_us = sum(counted.get(stage, 0) for stage in stages)
-        return WorkDone(counted.get("inference_count", 0), took_us / 1e6)
+        device_us = counted.get(_DEVICE, 0)
+        return WorkDone(counted.get("inference_count", 0), took_us / 1e6, device_us / 1e6)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..client.annotate.formats import OutputLayout
+from ..client.annotate.in_flight import JobsInFlight
 from ..client.annotate.job_size import JobSize
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.output import Findings
@@ -30,6 +31,7 @@ from ..tasks.annotations.formats import BY_NAME
 from .asked import asked_of, joins, options_of
 from .device_meter import DeviceMeter
 from .earlier import EarlierAnswers, EarlierRuns, beginnings_of
+from .feeds import Feeds, flow_of
 from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
@@ -56,6 +58,7 @@ class ShardRun:
         store: Store,
         settings: RunSettings,
         earlier: EarlierRuns,
+        feeds: Feeds,
     ) -> None:
         shard = hold.step.shard
         assert shard is not None
@@ -63,7 +66,7 @@ class ShardRun:
         self._hold, self._client, self._queue, self._jobs = hold, client, queue, jobs
         self._store, self._settings = store, settings
         self._leftovers = Leftovers(hold.step, queue, jobs, store)
-        self._earlier = earlier
+        self._earlier, self._feeds = earlier, feeds
 
     def run(self, folder: Path, shards: int) -> None:
         """Answer every row, and put all that is known of them into the store.
@@ -95,25 +98,33 @@ class ShardRun:
                 self._hold, ledger, self._store, self._leftovers, self._settings, meter
             )
             segments.resume()
-            run = self._annotating(asked, ledger, segments, rows)
-            with self._reusing(run, segments):
-                self._answer(run, segments)
+            flow = flow_of(spec.model, asked.origin.version, spec.tenant, spec.priority)
+            with self._feeds.feeding(flow) as sharers:
+                run = self._annotating(asked, ledger, segments, rows, sharers)
+                with self._reusing(run, segments):
+                    self._answer(run, segments)
             meter.look(run.progress.done, now=True)
             self._finish(asked, ledger, segments, run, rows)
 
     def _annotating(
-        self, asked: PreparedRun, ledger: Ledger, segments: Segments, rows: SheetRows
+        self,
+        asked: PreparedRun,
+        ledger: Ledger,
+        segments: Segments,
+        rows: SheetRows,
+        sharers: Callable[[], int],
     ) -> AnnotateRun:
-        step, origin = self._hold.step, asked.origin
-        size = sizes(self._client, origin, self._served.workers())
+        step, origin, served = self._hold.step, asked.origin, self._served
+        size = sizes(self._client, origin, served.workers())
+        job_size = JobSize(served.work_done, size.rows, size.most_rows)
         return AnnotateRun(
             self._client,
             self._source(asked),
             origin,
             ledger,
             size.rows,
-            size.in_flight,
-            job_size=JobSize(self._served.work_done, size.rows, size.most_rows),
+            JobsInFlight(size.workers, job_size, count=served.workers, sharers=sharers),
+            job_size=job_size,
             sampler=rows,
             # An export may be one that writes it, whatever the run's own format.
             text_field=text_field(origin.task),

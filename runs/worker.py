@@ -49,6 +49,7 @@ from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .earlier import EarlierRuns, with_earlier
+from .feeds import FEEDS, Feeds
 from .fleet import RunClient
 from .follow import SourceLook, watched_of
 from .hold import StepCanceled, StepEnded, StepHold, StepLost, StepYielded
@@ -114,6 +115,7 @@ class RunWorker:
         self._cordon = Cordon(
             self._identity, self._queue, jobs, idle=lambda: not self._at_work, changed=self._beat
         )
+        self._feeds = Feeds(self._exchange)
         #: Threads that do a step.
         self._at_work: set[int] = set()
         #: Why it cannot read what the APIs write into the queue, and when it looked.
@@ -256,7 +258,14 @@ class RunWorker:
             found = self._queue.run(get_run(step.run_id, self._jobs))
             count = found.progress.shards_total if found else 1
             shard = ShardRun(
-                hold, client, self._queue, self._jobs, self._store, self._settings, self._earlier
+                hold,
+                client,
+                self._queue,
+                self._jobs,
+                self._store,
+                self._settings,
+                self._earlier,
+                self._feeds,
             )
             shard.run(folder, count)
         else:
@@ -328,19 +337,25 @@ class RunWorker:
             self._cordon.look()
             self._compare()
             self._listening.set(not self._closed)
-            self._beat()
-            known = self._queue.run(run_workers(self._jobs))
+            known = self._exchange()
             self._health.looked(beats=self._id in known)
             for worker, told in known.items():
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
-            known = {worker: told for worker, told in known.items() if not self._is_gone(told)}
-            self._look_for_older(known)
+            self._look_for_older(self._alive(known))
             waiting = self._queue.run(look(self._jobs))
             if not (self._at_work or self._closed or self._draining.is_set()):
                 steal(self._queue, self._id, self._settings, self._jobs)
             self._consuming.look([_WAITING] if waiting and not self._closed else [])
+
+    def _exchange(self) -> dict[str, dict[str, Any]]:
+        """Say that this one lives and what it feeds, and hear the same of others."""
+        self._beat()
+        known = self._queue.run(run_workers(self._jobs))
+        alive = self._alive(known)
+        self._feeds.heard(said for worker, said in alive.items() if worker != self._id)
+        return known
 
     def _beat(self) -> None:
         info = {
@@ -349,6 +364,7 @@ class RunWorker:
             **self._page.info(),
             **self._state(),
             "running": len(self._at_work),
+            FEEDS: self._feeds.feeds(),
         }
         self._queue.run(beat(self._id, info, self._jobs))
 
@@ -358,6 +374,9 @@ class RunWorker:
         # Ready it is, though one of an earlier version has the steps: an orchestrator ends that one
         # when this one can take its place.
         return {"state": state, "reason": self._cordon.reason or self._apart or self._behind}
+
+    def _alive(self, known: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {worker: said for worker, said in known.items() if not self._is_gone(said)}
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
         return is_gone(info) or is_silent(info, time.time() * 1000, self._jobs)

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
+from .lots import DrawnIds, usual_lots
 from .tracer import Tracer
 
 log = logging.getLogger(__name__)
@@ -79,22 +80,25 @@ def tracer_of(service: str, *, version: str, instance: str = "") -> Tracer:
     Raises ValueError for exporters that there are not.
     """
     provider: Any = trace.get_tracer_provider()
-    close = _nothing
-    if isinstance(provider, trace.ProxyTracerProvider):  # nobody has set one
-        provider = _new_provider(service, version=version, instance=instance)
-        trace.set_tracer_provider(provider)
-        close = _closing(provider)
-    return Tracer(provider.get_tracer("wherry", version), close)
+    if not isinstance(provider, trace.ProxyTracerProvider):  # whoever set it ends it
+        return Tracer(provider.get_tracer("wherry", version))
+    ids = DrawnIds()
+    provider = _new_provider(service, ids, version=version, instance=instance)
+    trace.set_tracer_provider(provider)
+    lots = usual_lots(os.environ, ids)
+    return Tracer(provider.get_tracer("wherry", version), _closing(provider), lots)
 
 
-def _new_provider(service: str, *, version: str, instance: str) -> TracerProvider:
+def _new_provider(service: str, ids: DrawnIds, *, version: str, instance: str) -> TracerProvider:
     exporters = [_exporter(name) for name in _exporter_names()]
     about = {"service.name": service, "service.version": version}
     if instance:
         about["service.instance.id"] = instance
     # What the environment says goes before what we call ourselves; create() has it the other way.
     told = OTELResourceDetector().detect()
-    provider = TracerProvider(resource=Resource.create(about).merge(told), shutdown_on_exit=False)
+    provider = TracerProvider(
+        resource=Resource.create(about).merge(told), shutdown_on_exit=False, id_generator=ids
+    )
     provider.sampler = LinkedSampler(provider.sampler)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -132,7 +136,3 @@ def _closing(provider: TracerProvider) -> Any:
         thread.join(_GOODBYE_S)
 
     return close
-
-
-def _nothing() -> None:
-    """Whoever set the provider ends it."""

@@ -5,9 +5,10 @@ What a span is called and says is for whoever begins it: here are its parents, l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from opentelemetry import context, propagate, trace
 from opentelemetry.context import Context
@@ -24,10 +25,17 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace import Tracer as ApiTracer
 
-from .trace_context import TraceContext
+from .trace_context import TRACEPARENT, TRACESTATE, TraceContext
+from .unrecorded import UnrecordedSpan
+
+if TYPE_CHECKING:
+    from .lots import Lots
 
 Value = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, Value]
+
+#: Headers that a trace's place is carried by, and baggage, which goes no further than here.
+_W3C = frozenset({TRACEPARENT, TRACESTATE, "baggage"})
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _NO_ATTRIBUTES: Attributes = MappingProxyType({})
@@ -36,10 +44,27 @@ _NO_ATTRIBUTES: Attributes = MappingProxyType({})
 class Tracer:
     """Begins spans. Threads and tasks may share it."""
 
-    def __init__(self, tracer: ApiTracer, close: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        tracer: ApiTracer,
+        close: Callable[[], None] = lambda: None,
+        lots: Lots | None = None,
+    ) -> None:
         self._tracer = tracer
+        fields = propagate.get_global_textmap().fields
+        #: Headers that say where a caller stands.
+        self.fields = frozenset(name.lower() for name in fields)
+        self._lots = lots if self.fields <= _W3C else None
         #: Sends what is recorded.
         self.close = close
+
+    def unrecorded(self, carried: Mapping[str, str]) -> Span | None:
+        """The span of what came with these headers of `fields`, if nobody is to record it.
+
+        None where it is to be begun, and where only that will tell. There is nothing to end, and
+        nothing to tell it.
+        """
+        return None if self._lots is None else self._lots.unrecorded(carried)
 
     def begin(
         self,
@@ -61,23 +86,37 @@ class Tracer:
             name, within, _KINDS[kind], attributes, links=linked, start_time=start_ns
         )
 
-    @contextmanager
-    def current(self, span: Span) -> Iterator[Span]:
+    def current(self, span: Span) -> AbstractContextManager[None]:
         """Make a span the one that what happens here belongs to. Does not end it."""
-        token = context.attach(trace.set_span_in_context(span))
-        try:
-            yield span
-        finally:
-            context.detach(token)
+        return _Within(trace.set_span_in_context(span))
 
-    @contextmanager
-    def within(self, outer: Context) -> Iterator[None]:
+    def within(self, outer: Context) -> AbstractContextManager[None]:
         """Let what happens here belong to a context."""
-        token = context.attach(outer)
-        try:
-            yield
-        finally:
-            context.detach(token)
+        return _Within(outer)
+
+    def passes_over(self) -> bool:
+        """Whether something is current here that whoever began it does not record."""
+        span = trace.get_current_span()
+        if span.is_recording():
+            return False
+        # What was passed over here has no ids yet, and need not have.
+        found = None if isinstance(span, UnrecordedSpan) else span.get_span_context()
+        return found is None or (found.is_valid and not found.trace_flags.sampled)
+
+
+class _Within:
+    """A context that is current while the block lasts: a generator would take twice the time."""
+
+    __slots__ = ("_outer", "_token")
+
+    def __init__(self, outer: Context) -> None:
+        self._outer = outer
+
+    def __enter__(self) -> None:
+        self._token = context.attach(self._outer)
+
+    def __exit__(self, *_: object) -> None:
+        context.detach(self._token)
 
 
 def extracted(headers: Mapping[str, str]) -> Context:
@@ -120,12 +159,6 @@ def current_context() -> TraceContext | None:
     """What is current here, recorded or not, as a record carries it; None for nothing."""
     span = trace.get_current_span()
     return trace_context(span) if span.get_span_context().is_valid else None
-
-
-def is_unrecorded() -> bool:
-    """Whether something is current here that whoever began it does not record."""
-    found = trace.get_current_span().get_span_context()
-    return found.is_valid and not found.trace_flags.sampled
 
 
 def failed(span: Span, error_type: str, message: str = "") -> None:

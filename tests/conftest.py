@@ -20,6 +20,7 @@ from wherry.jobs.settings import JobsSettings
 from wherry.ops.redis_server import RedisServer, free_port
 
 from .support.clouds import Cloud, azurite, fake_gcs
+from .support.nursery import Nursery
 from .support.whole_files import WholeFiles
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
@@ -65,6 +66,21 @@ def _signals() -> Iterator[None]:
     for number, handler in before.items():
         signal.signal(number, handler)
     assert not changed, f"left behind: {changed}"
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Our programs, forked from one process that has imported what they need."""
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="module")
+def forked_stacks(nursery: Nursery) -> Iterator[None]:
+    """Have the processes of a module's stacks forked: seconds of CPU time each otherwise."""
+    with nursery.starts_stacks():
+        yield
 
 
 @pytest.fixture(scope="session")

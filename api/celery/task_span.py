@@ -27,6 +27,11 @@ def receiving(call: TaskCall) -> Iterator[None]:
 
     told = call.envelope["headers"].items()
     headers = {name: value for name, value in told if isinstance(value, str)}
+    carried = {name: value for name, value in headers.items() if name.lower() in tracer.fields}
+    if (passed := tracer.unrecorded(carried)) is not None:
+        with tracer.current(passed):
+            yield
+        return
     about = {
         "messaging.system": "celery",
         "messaging.operation.name": "process",

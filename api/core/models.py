@@ -12,6 +12,7 @@ from ...jobs.fleet import FleetView, stats
 from ...jobs.group import Group
 from ...jobs.reach import RedisAway
 from ...protocol import v2
+from ...tasks.base import Task
 from ...tasks.catalog import AUTO, ModelDeclaration
 from ..settings import families_of
 from .model_loading import failure_of
@@ -31,7 +32,7 @@ def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadat
         name=declared.name,
         versions=list(service.catalog.versions(declared.name)),
         platform=_platform(declared, facts),
-        inputs=[spec.metadata() for spec in task.inputs],
+        inputs=_inputs(task, triton_shapes=service.settings.triton_shapes),
         outputs=[spec.metadata() for spec in task.outputs],
         parameters={
             **({"description": declared.description} if declared.description else {}),
@@ -46,6 +47,17 @@ def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadat
             **facts,
         },
     )
+
+
+def _inputs(task: Task, *, triton_shapes: bool) -> list[v2.TensorMetadata]:
+    """What a model takes; a list of rows is a column where Triton's shapes are wanted."""
+    told = [spec.metadata() for spec in task.inputs]
+    if triton_shapes and task.input.batches_rows():
+        return [
+            tensor.model_copy(update={"shape": [-1, 1]}) if tensor.shape == [-1] else tensor
+            for tensor in told
+        ]
+    return told
 
 
 async def ready_response(service: Service, declared: ModelDeclaration) -> Response:

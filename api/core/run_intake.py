@@ -30,6 +30,9 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
+#: Seconds that a client may have a run kept for.
+_LEAST_KEPT_S, _MOST_KEPT_S = 60, 365 * 86_400
+
 #: Pairs of metadata, and characters of its names and values.
 _PAIRS, _NAME, _VALUE = 16, 64, 512
 
@@ -69,7 +72,7 @@ class RunAsked(FirstFault):
     max_errors: int | None = Field(default=None, ge=0)
     max_device_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     deadline_s: float | None = Field(default=None, gt=0, le=365 * 86_400, allow_inf_nan=False)
-    kept_s: int | None = Field(default=None, ge=60, le=365 * 86_400)
+    kept_s: int | None = Field(default=None, ge=_LEAST_KEPT_S, le=_MOST_KEPT_S)
     webhook: str = Field(default="", max_length=2048)
     metadata: dict[str, str] | None = Field(default=None, max_length=_PAIRS)
     near_duplicates: bool = False
@@ -79,8 +82,13 @@ class RunAsked(FirstFault):
 
 
 def asked_again(spec: RunSpec, document: Mapping[str, Any]) -> RunAsked:
-    """What a clone of a run asks: the same, but for what a document says. Raises InvalidRequest."""
+    """What a clone of a run asks: the same, but for what a document says. Raises InvalidRequest.
+
+    A run that it is to be held against is named anew: that of the first one may be gone.
+    """
     same = spec.model_dump(include=RunAsked.model_fields.keys() - {"id", "kept_s", "compare"})
+    if _LEAST_KEPT_S <= spec.kept_s <= _MOST_KEPT_S:  # else it is the operator's word
+        same["kept_s"] = spec.kept_s
     return asked_of({**same, **document})
 
 

@@ -99,7 +99,8 @@ async def find_runs(service: Service, run_ids: Sequence[str]) -> list[Run]:
         return []
     found = await service.queue.run(get_runs(run_ids, service.jobs))
     who = caller.get()
-    return [run for run in found if run is not None and who.sees(run.spec.tenant)]
+    seen = [run for run in found if run is not None and who.sees(run.spec.tenant)]
+    return await service.missing.told(service, seen)
 
 
 async def find_run(service: Service, stored_id: str) -> Run:

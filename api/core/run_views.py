@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ...jobs.owned import NOBODY
 from ...jobs.run_records import Run, RunOutput, RunState, Shard
@@ -22,6 +22,13 @@ _GOES_ON = frozenset({RunState.PLANNING, RunState.RUNNING, RunState.MERGING})
 #: What of a run's name is not part of a file's, and how many bytes are: file systems take 255, of
 #: which ends such as `.jsonl.report.html` need some.
 _ODD, _STEM_BYTES = re.compile(r"[^\w.-]+"), 180
+
+#: What a document tells as it was asked; a clone is like it unless it says otherwise.
+_AS_ASKED = (
+    *("source", "query", "order_by", "out", "parameters", "inputs", "priority", "every", "frames"),
+    *("split", "images", "media_prefix", "overwrite", "shard_rows", "max_errors"),
+    *("max_device_seconds", "deadline_s", "reuse", "sample", "near_duplicates"),
+)
 
 
 def run_path(run_id: str) -> str:
@@ -48,15 +55,12 @@ def run_view(run: Run) -> dict[str, Any]:
         "version": run.plan.version if run.plan else spec.version,
         "task": run.plan.task if run.plan else spec.task,
         "format": run.plan.format if run.plan else spec.format,
-        "source": spec.source,
-        "query": spec.query,
-        "order_by": spec.order_by,
-        "out": spec.out,
-        "parameters": spec.parameters,
-        "inputs": spec.inputs,
+        **{name: getattr(spec, name) for name in _AS_ASKED},
         "columns": spec.columns.model_dump(),
+        "kept_s": spec.kept_s or None,
+        # Its host alone: people put secrets into the rest.
+        "webhook_host": urlsplit(spec.webhook).hostname,
         "tenant": None if spec.tenant == NOBODY else spec.tenant,
-        "priority": spec.priority,
         "created_at": timestamp(spec.created_at_ms),
         "started_at": timestamp(at.started_at_ms),
         "ended_at": timestamp(at.ended_at_ms),
@@ -72,7 +76,6 @@ def run_view(run: Run) -> dict[str, Any]:
         "rows_per_s": _rows_per_s(run, answered + at.failed),
         "estimated_end_at": timestamp(_estimated_end_ms(run, answered + at.failed)),
         "device_seconds": at.device_seconds,
-        "max_device_seconds": spec.max_device_seconds,
         "shards": {
             "total": at.shards_total,
             "done": at.shards_done,
@@ -89,12 +92,9 @@ def run_view(run: Run) -> dict[str, Any]:
         "waiting_for": _waiting_for(run),
         "output": _output_view(at.output),
         "exports": {name: export.state for name, export in at.exports.items()},
-        "reuse": spec.reuse,
-        "sample": spec.sample,
         "held": run.state is RunState.HELD,
         "follow": following_view(run),
         "looked_at": timestamp(at.follow.looked_at_ms if at.follow else None),
-        "near_duplicates": spec.near_duplicates,
         "compare": shown_id(spec.compare) if spec.compare else None,
         "metadata": spec.metadata or {},
         "cloned_from": shown_id(spec.cloned_from) if spec.cloned_from else None,
@@ -122,7 +122,8 @@ def _rows_per_s(run: Run, done: int) -> float:
 def _estimated_end_ms(run: Run, done: int) -> int | None:
     """By the recent pace; None where nothing goes on, or nobody knows how many rows there are."""
     total, rate = run.progress.rows_total, run.progress.rows_per_s
-    if run.state not in _GOES_ON or total is None or rate <= 0:
+    awaits_more = run.progress.following and not run.progress.finishing
+    if run.state not in _GOES_ON or awaits_more or total is None or rate <= 0:
         return None
     return int((time.time() + max(0, total - done) / rate) * 1000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from fastapi import Request
@@ -36,6 +36,7 @@ from .demand import DemandLooks
 from .fleet_store import FleetStore
 from .intake import Intake
 from .live_models import LiveModels
+from .run_waits import Missing
 from .store_threads import in_store
 from .submitter import Submitter
 from .waiters import Waiters
@@ -61,6 +62,7 @@ class Service:
     waiters: Waiters
     live: LiveModels
     demand: DemandLooks
+    missing: Missing = field(default_factory=Missing)
 
     @classmethod
     def of(cls, request: Request) -> Service:

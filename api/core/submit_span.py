@@ -19,12 +19,15 @@ async def submitted(
     tracer: Tracer, job: NewJob, store: Callable[[NewJob], Awaitable[Submission]]
 ) -> Submission:
     """Store a job that knows where it stands in its trace. Raises what `store` raises."""
-    from ...telemetry.tracer import current_context, failed, is_unrecorded, trace_context
-
-    if is_unrecorded():
+    if tracer.passes_over():
         # Nobody records it here. Whoever is told of its end is to heed that, too.
-        is_told = job.webhook or job.celery
-        return await store(replace(job, trace=str(current_context())) if is_told else job)
+        if not (job.webhook or job.celery):
+            return await store(job)
+        from ...telemetry.tracer import current_context
+
+        return await store(replace(job, trace=str(current_context())))
+    from ...telemetry.tracer import failed, trace_context
+
     span = tracer.begin(f"submit {destination(job.group)}", "producer", submit_attributes(job))
     try:
         if not span.is_recording():  # by the sampler's choice

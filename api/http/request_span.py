@@ -6,7 +6,8 @@ write anything there, and what a request asks for stands in the path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: What watches a server asks for, many times a minute: nobody looks for these among the traces.
 _UNTRACED = ("/v2/health/", "/metrics", "/console", "/favicon.ico")
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
 )
@@ -33,16 +36,24 @@ class TracedRequests:
 
     def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
         self._app, self._tracer = app, tracer
+        self._fields = {name.encode("ascii") for name in tracer.fields}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or scope["path"].startswith(_UNTRACED):
             await self._app(scope, receive, send)
             return
+        carried = [each for each in scope["headers"] if each[0] in self._fields]
+        span = self._tracer.unrecorded(_decoded(carried) if carried else _NOTHING)
+        if span is not None:
+            with self._tracer.current(span):
+                await self._app(scope, receive, send)
+            return
+        await self._record(scope, receive, send)
+
+    async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = _decoded(scope["headers"])
         first = {
             "http.request.method": method,
             "url.path": scope["path"],
@@ -70,6 +81,10 @@ class TracedRequests:
                 span.set_attribute("http.route", routes[0])
                 span.update_name(f"{name} {routes[0]}")
             span.end()
+
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
 
 def _asked(scope: Scope, headers: dict[str, str]) -> dict[str, Value]:

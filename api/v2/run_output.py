@@ -28,6 +28,14 @@ router = APIRouter(tags=["runs"], route_class=FastRoute)
 _RETRY = {"Retry-After": "1"}
 
 
+#: What else there is to do.
+_LOST = "; retry it, or clone it: rows that are answered are not computed again"
+_INSTEAD = {
+    RunState.HELD: "; its report tells of its sample, resume lets it go on",
+    RunState.PAUSED: "; resume lets it go on",
+}
+
+
 @router.get("/v2/runs/{run_id}/output", **openapi_runs.OUTPUT)
 async def get_output(request: Request) -> Response:
     """The output of a run that has succeeded: one file as it is, several as a zip.
@@ -46,11 +54,14 @@ async def get_output(request: Request) -> Response:
         return await _export(request, run, wanted)
     if run.state is not RunState.SUCCEEDED:
         if run.state.terminal:
-            instead = "; its rows are answered: ask for a format" if run.is_answered else ""
+            instead = "; its rows are answered: ask for a format" if run.is_answered else _LOST
             raise NotFound(
                 f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output{instead}"
             )
-        raise Conflict(f"run {shown_id(run.spec.id)!r} is {run.state}: its output is not there yet")
+        instead = _INSTEAD.get(run.state, "")
+        raise Conflict(
+            f"run {shown_id(run.spec.id)!r} is {run.state}: its output is not there yet{instead}"
+        )
     output = run.progress.output
     is_here = output is not None and not output.place
     if wanted and run.plan and not (is_here and wanted == run.plan.format):

@@ -19,13 +19,14 @@ from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import OutputLayout
+from .in_flight import JobsInFlight
 from .job_size import JobSize, told_work
 from .laid_out import NO_IMAGES
 from .ledger import Ledger
 from .output import Findings, write_output
 from .pictures import Pictures
 from .places import ERRORS, PAGE, PICTURES, REPORT, beside
-from .prepared import Options, PreparedRun, prepared, sizes
+from .prepared import Options, PreparedRun, prepared, serving_workers, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress, RowWatcher
@@ -182,14 +183,15 @@ def _run(
 ) -> AnnotateRun:
     origin, source = asked.origin, asked.source
     size = sizes(client, origin)
+    job_size = JobSize(told_work(client, origin.model), size.rows, size.most_rows)
     return AnnotateRun(
         client,
         source,
         origin,
         ledger,
         size.rows,
-        size.in_flight,
-        job_size=JobSize(told_work(client, origin.model), size.rows, size.most_rows),
+        JobsInFlight(size.workers, job_size, count=lambda: serving_workers(client, origin.model)),
+        job_size=job_size,
         max_errors=options.max_errors,
         sampler=watching,
         text_field=text_field(origin.task) if asked.writer.writes_text else "",

@@ -19,6 +19,8 @@ class WorkDone(NamedTuple):
     rows: int
     #: Seconds of reading, computing and writing, for all batches together.
     busy_s: float
+    #: Of these, what devices have computed.
+    compute_s: float = 0.0
 
 
 def work_done(client: Fleet, model: str) -> WorkDone:
@@ -26,7 +28,8 @@ def work_done(client: Fleet, model: str) -> WorkDone:
     stats = _stats(client, model)
     stages = ("compute_input", "compute_infer", "compute_output")
     rows: int = sum(s["inference_count"] for s in stats)
-    return WorkDone(rows, sum(_ns(stats, stage) for stage in stages) / 1e9)
+    busy_ns = sum(_ns(stats, stage) for stage in stages)
+    return WorkDone(rows, busy_ns / 1e9, _ns(stats, "compute_infer") / 1e9)
 
 
 def _stats(client: Fleet, model: str) -> list[dict[str, Any]]:

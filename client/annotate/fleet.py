@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 from ...protocol.errors import WherryError
+from ..map_steps import Room
 from ..operations import Input, Output
 
 
@@ -21,7 +22,7 @@ class Fleet(Protocol):
         model: str,
         inputs: Iterable[Input],
         *,
-        in_flight: int = ...,
+        in_flight: int | Room = ...,
         return_errors: bool = ...,
     ) -> Generator[Output | WherryError, None, None]:
         """Answers to inputs, in order."""

@@ -17,6 +17,9 @@ from .fleet import Fleet
 #: Seconds that a worker may be busy with one job of several forwards.
 _JOB_S = 0.02
 
+#: Batches that a worker has in hand at a time: Celery's threads, as `wherry worker` starts them.
+THREADS = 3
+
 #: Jobs answered after which the model is asked first; then whenever there are twice as many.
 _FIRST_LOOK = 8
 
@@ -32,6 +35,8 @@ class JobSize:
     most: int
     #: What one has from now on.
     rows: int = field(init=False)
+    #: Rows a second that one worker does at most; 0 while nobody knows.
+    rows_per_s: float = field(init=False, default=0.0)
     _began: WorkDone | None = field(init=False)
     _answered: int = 0
     _next_look: int = _FIRST_LOOK
@@ -39,6 +44,11 @@ class JobSize:
     def __post_init__(self) -> None:
         self.rows = self.least
         self._began = self.work()
+
+    @property
+    def jobs_per_s(self) -> float:
+        """Jobs a second that one worker does at most; 0 while nobody knows."""
+        return self.rows_per_s / self.rows
 
     def answered(self) -> None:
         """Note that a job was; now and then the model is asked how quick it is."""
@@ -51,7 +61,11 @@ class JobSize:
         now = self.work()
         if self._began is None or now is None or now.rows <= self._began.rows:
             return  # nobody knows, or Redis began anew
-        row_s = (now.busy_s - self._began.busy_s) / (now.rows - self._began.rows)
+        rows = now.rows - self._began.rows
+        row_s = (now.busy_s - self._began.busy_s) / rows
+        # Its device does one batch at a time, each of its threads one beside.
+        kept_s = max((now.compute_s - self._began.compute_s) / rows, row_s / THREADS)
+        self.rows_per_s = 1 / max(1e-9, kept_s)
         forwards = int(_JOB_S / max(1e-9, row_s * self.least))
         self.rows = max(self.least, min(forwards * self.least, self.most))
 

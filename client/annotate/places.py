@@ -32,8 +32,9 @@ def named(out: Path) -> Path:
     if out.name in ("", ".."):
         raise UsageError(f"out {str(out)!r}: name a file or folder of its own, as in ./labels")
     if out.parts[0].endswith(":") and not out.drive:
+        url = str(out).replace(":/", "://", 1)  # a path has one slash of a URL's two
         raise UsageError(
-            f"out {str(out)!r}: is written on this machine: name a path, no URL; "
-            "a run (`--detach`) writes to buckets"
+            f"out {url!r}: is written on this machine: name a path, no URL; a run (`--detach`) "
+            "writes to buckets, and `wherry runs watch` stays with it"
         )
     return out

@@ -18,6 +18,7 @@ from .constants import SharedInputs, rows_among, shared_by_all
 from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import Writer, format_of, known_format, writer_of
+from .in_flight import JOBS_PER_WORKER
 from .laid_out import NO_IMAGES, images_of
 from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
 from .placing import Placing
@@ -28,9 +29,6 @@ from .sources.queries import Query
 from .sources.remote import is_url
 from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
 from .sources.watched import open_watched
-
-#: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
-_JOBS_PER_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,11 +245,16 @@ def _task(model: str, metadata: Mapping[str, Any]) -> Task:
 
 
 class Sizes(NamedTuple):
-    """Rows of a job that one forward takes, jobs in flight, and the most rows of a job."""
+    """Rows of a job that one forward takes, workers that serve them, and the most rows of a job."""
 
     rows: int
-    in_flight: int
+    workers: int
     most_rows: int
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs in flight, where calls take no time to speak of."""
+        return JOBS_PER_WORKER * max(1, self.workers)
 
 
 def sizes(client: Fleet, origin: Origin, serving: int | None = None) -> Sizes:
@@ -260,11 +263,14 @@ def sizes(client: Fleet, origin: Origin, serving: int | None = None) -> Sizes:
     `serving` is how many workers take the model's jobs, where the caller knows.
     """
     told = _metadata(client, origin.model)["parameters"]
-    if serving is None:
-        workers = client.get("/v2/queues")["workers"]
-        serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
     return Sizes(
         rows=max(1, int(told["max_batch_size"])),
-        in_flight=_JOBS_PER_WORKER * max(1, serving),
+        workers=serving_workers(client, origin.model) if serving is None else serving,
         most_rows=int(told.get("max_rows_per_job", 1)),
     )
+
+
+def serving_workers(client: Fleet, model: str) -> int:
+    """How many live workers take a model's jobs."""
+    workers = client.get("/v2/queues")["workers"]
+    return sum(each["alive"] and model in each["models"] for each in workers)

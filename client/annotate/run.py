@@ -25,6 +25,7 @@ from ...protocol.errors import (
 )
 from ...protocol.parameters import errors_told
 from .fleet import Fleet
+from .in_flight import JobsInFlight
 from .job_size import JobSize
 from .ledger import Ledger
 from .packing import MAX_BYTES, Pack, Packed, Packer, image_of, image_size, weight
@@ -96,7 +97,7 @@ class AnnotateRun:
     #: Rows in one job: what the model takes in one forward.
     rows_per_job: int
     #: Jobs sent and not read: enough that no worker waits, no more.
-    jobs_in_flight: int
+    jobs_in_flight: int | JobsInFlight
     max_errors: int | None = None
     #: More rows than that where the model is quick; None for never.
     job_size: JobSize | None = None
@@ -319,6 +320,8 @@ class AnnotateRun:
             yield self._noted()
 
     def _noted(self) -> Progress:
+        if isinstance(self.jobs_in_flight, JobsInFlight):
+            self.jobs_in_flight.look()
         self.progress.left_out = self.source.left_out.total()
         if time.monotonic() - self._committed_at > _COMMIT_S:
             self._commit()

@@ -53,7 +53,7 @@ def examine(settings: JobsSettings, url: str) -> Facts:
     queue = open_blocking(settings)
     try:
         home = queue.parts[0]
-        server = _redis(home, settings.redis_url)
+        server = _redis(home, settings.redis_url, settings)
         present, others, away = _family_servers(queue, settings)
         known |= {"redis": server, "family_redis": others, "away": away}
         known["fleet"] = _fleet(home, present, settings)
@@ -89,14 +89,14 @@ def _family_servers(
     for part, (url, families) in zip(queue.parts[1:], servers, strict=True):
         name = ", ".join(families)
         try:
-            found.append(_redis(part, url, name))
+            found.append(_redis(part, url, settings, name))
             present.append(part)
         except WherryError as error:
             away[name] = f"{error.message} ({redis_url.shown(url)})"
     return present, tuple(found), away
 
 
-def _redis(queue: Queue, url: str, name: str = "") -> RedisFacts:
+def _redis(queue: Queue, url: str, settings: JobsSettings, name: str = "") -> RedisFacts:
     client: Any = queue.redis  # typed for async callers as well
     try:
         info = client.info()
@@ -117,6 +117,7 @@ def _redis(queue: Queue, url: str, name: str = "") -> RedisFacts:
         ahead_s=ahead_of(theirs, before, after),
         descriptors=descriptors_of(int(info["process_id"])) if is_here else None,
         down_after_ms=_down_after_ms(client),
+        min_replicas=settings.min_replicas,
     )
 
 

@@ -55,6 +55,8 @@ class RedisFacts:
     descriptors: tuple[int, int] | None = None
     #: Ms after which its sentinels call it down; None where it has none, or none says.
     down_after_ms: int | None = None
+    #: Replicas that must have what was accepted, by the settings here.
+    min_replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...jobs import clocks
+from ...jobs.hand_over import HASTY_MS
 from .diagnosis import ERROR, NOTE, WARNING, Diagnosis
 from .facts import Facts, RedisFacts
 
@@ -22,9 +23,6 @@ _SLOW_MS = 5.0
 
 #: Seconds that a replica may lag.
 _LAG_S = 10
-
-#: Ms at which sentinels, which ask once a second, take a primary that they just made for dead.
-_HASTY_MS = 2000
 
 
 def redis_findings(facts: Facts) -> Iterator[Diagnosis]:
@@ -200,7 +198,7 @@ def _replicas(redis: RedisFacts) -> Iterator[Diagnosis]:
 
 def _sentinels(redis: RedisFacts) -> Iterator[Diagnosis]:
     after_ms = redis.down_after_ms
-    if after_ms is not None and after_ms < _HASTY_MS:
+    if after_ms is not None and after_ms < HASTY_MS:
         yield Diagnosis(
             check="redis-sentinels-hasty",
             severity=WARNING,
@@ -209,6 +207,17 @@ def _sentinels(redis: RedisFacts) -> Iterator[Diagnosis]:
             " and hand over again without waiting for what it had accepted",
             remedy="SENTINEL SET <name> down-after-milliseconds 5000, on each sentinel",
             page="docs/high-availability.md#a-redis-that-fails-over",
+        )
+    following = int(redis.info.get("connected_slaves", 0))
+    if after_ms is not None and redis.min_replicas < following:
+        yield Diagnosis(
+            check="redis-failover-plain",
+            severity=NOTE,
+            found=f"{following} replicas follow {redis.where}, and WHERRY_MIN_REPLICAS is"
+            f" {redis.min_replicas} here",
+            means="a plain SENTINEL FAILOVER throws away what the replica that it promotes has not",
+            remedy="hand over by `wherry failover`, or set WHERRY_MIN_REPLICAS to all of them",
+            page="docs/high-availability.md#a-failover-by-command",
         )
 
 

@@ -449,6 +449,104 @@ def test_a_data_base_is_asked_for_its_query_which_a_clone_keeps(
     expect(page.get_by_text("known from before, not computed again")).to_be_visible()
 
 
+#: What a run of films may have been asked beside what the first tests ask, but its webhook.
+ASKED: dict[str, Any] = {
+    "source": "s3://allowed/films/",
+    "model": "finder",
+    "format": "yolo",
+    "name": "films",
+    "parameters": {"threshold": 0.4},
+    "columns": {"id": "key", "fields": {"images": "file"}},
+    "every": 0.5,
+    "frames": None,
+    "split": {"val": 0.1, "test": 0.2},
+    "images": "copy",
+    "media_prefix": "/data/?d=",
+    "overwrite": True,
+    "shard_rows": 200,
+    "max_errors": 0,
+    "max_device_seconds": 50,
+    "deadline_s": 7200,
+    "kept_s": 3600,
+    "priority": 4,
+    "sample": 9,
+    "metadata": {"for": "a test", "by": "us=we"},
+    "reuse": False,
+    "near_duplicates": True,
+}
+
+
+def summary(page: Page, title: str) -> Locator:
+    """What opens a part of the form."""
+    return page.locator("summary").filter(has_text=title)
+
+
+def cloned(page: Page, sent: list[dict[str, Any]]) -> None:
+    """Send the form of a clone; what it asks is held, and a run made of it."""
+
+    def made(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        route.fulfill(json={"id": ID})
+
+    page.route(re.compile(rf"/v2/runs/{ID}/clone"), made)
+    page.get_by_role("button", name="Start the run").click()
+    page.wait_for_url(re.compile(rf"#/runs/{ID}$"))
+
+
+def test_all_that_a_run_was_asked_is_told_and_stands_in_the_form_of_a_clone(
+    show: Show, page: Page, check_accessible: Check
+) -> None:
+    tell(page, **ASKED, version="3", follow=None, webhook_host="hooks.example.org")
+    show(f"#/runs/{ID}")
+    told = page.get_by_role("region", name="What it does")
+    for words in (
+        *("id of key, images of file", "a frame every 500 ms", "val 10 %, test 20 %", "copy"),
+        *("a row failed, or it used over 50 s of devices, or it took over 2 h", "/data/?d="),
+        *("1 h after its end", "us=we", "is replaced", "hooks.example.org"),
+    ):
+        expect(told).to_contain_text(words)
+    check_accessible(page)
+    clone(page)
+    for title in ("Limits and reuse", "Where and how it writes", "At its end"):
+        summary(page, title).click()
+    expect(summary(page, "Limits and reuse")).to_contain_text("(6 set)")
+    expect(field(page, "kept_s")).to_have_value("3600")
+    expect(field(page, "split")).to_have_value("val=0.1, test=0.2")
+    expect(page.get_by_text("as before. The rest of that URL")).to_be_visible()
+    check_accessible(page)
+    sent: list[dict[str, Any]] = []
+    cloned(page, sent)
+    assert {name: value for name, value in ASKED.items() if value is not None}.items() <= (
+        sent[0].items()
+    )
+    assert "webhook" not in sent[0], "it is as before"
+    clone(page)
+    for title in ("Limits and reuse", "Films and documents", "At its end"):
+        summary(page, title).click()
+    for name in ("max_errors", "deadline_s", "every", "kept_s", "metadata", "sample"):
+        field(page, name).fill("")
+    field(page, "called").check()
+    cloned(page, sent)
+    empty = {"max_errors": None, "deadline_s": None, "every": None, "kept_s": None, "sample": 0}
+    assert {**empty, "metadata": {}, "webhook": ""}.items() <= sent[1].items()
+    assert sent[1]["split"] == ASKED["split"]
+
+
+def test_inputs_under_either_of_their_names_are_in_a_clone(
+    show: Show, page: Page, http: httpx.Client
+) -> None:
+    task = http.get("/v2/tasks/text-classification").json()
+    own = next(one for one in task["inputs"] if one["field"] != one["name"])
+    for name in (own["name"], own["field"]):
+        tell(page, model="held", task=task["name"], format="csv", inputs={name: "one for all"})
+        show(f"#/runs/{ID}")
+        clone(page)
+        expect(field(page, f"input-{own['name']}")).to_have_value("one for all")
+        sent: list[dict[str, Any]] = []
+        cloned(page, sent)
+        assert sent[0]["inputs"] == {own["field"]: "one for all"}
+
+
 def test_what_a_run_waits_for_is_told(show: Show, page: Page, check_accessible: Check) -> None:
     waits = {"step": "merge", "reason": "/data: no space left", "since": "2026-01-01T00:00:00.000Z"}
     tell(page, state="merging", ended_at=None, output=None, waiting_for=waits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from wherry.tasks.vision.image_classification import ImageClassificationInput
 
 from ..support.holding import held
 from ..support.models import model
+from ..support.nursery import Nursery
 from .proxy import Proxy
 
 MODELS = (
@@ -27,7 +29,7 @@ BODY_LIMIT = 1_000_000
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
     models = folder / "models.toml"
     models.write_text(MODELS.replace("HOLD", str(folder / "hold")))
@@ -36,9 +38,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "WHERRY_INLINE_MAX_BYTES": "20000",
         "WHERRY_MAX_BODY_BYTES": str(BODY_LIMIT),
     }
-    with Stack(
+    stack = Stack(
         models=models, data_dir=folder, flower=False, run_workers=1, concurrency=1, env=env
-    ) as stack:
+    )
+    with ExitStack() as closing:
+        with nursery.starts_stacks():
+            closing.enter_context(stack)
         yield stack
 
 

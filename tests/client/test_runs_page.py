@@ -97,8 +97,13 @@ def test_a_run_is_commanded_from_a_shell(here: Path) -> None:
     called("runs", "resume", run[0])
     called("runs", "watch", run[0])
     assert "6 answered" in called("runs", "show", run[0])
-    shown = called("runs", "clone", run[0], "--param", "top_k=1", "--json")
-    clone = json.loads(shown)["id"]
+    others = ("--max-errors", "9", "--max-device-seconds", "50", "--set", "kept_s=600")
+    shown = called("runs", "clone", run[0], "--param", "top_k=1", *others, "--json")
+    told = json.loads(shown)
+    assert (told["max_errors"], told["max_device_seconds"], told["kept_s"]) == (9, 50, 600)
+    assert (told["parameters"], told["sample"]) == ({"top_k": 1}, 2)
+    called("runs", "clone", run[0], "--set", "colour=red", code=1)
+    clone = told["id"]
     called("runs", "resume", clone, "none", code=1)
     called("runs", "watch", clone)
     called("runs", "resume", clone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from wherry.ops.stack import Stack
 
 from ..support.holding import held
 from ..support.models import model
+from ..support.nursery import Nursery
 
 MODELS = (
     model("image-classification", max_batch_size=8, raise_on="RAISE", reject_on="REJECT")
@@ -24,13 +26,21 @@ MODELS = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forked(forked_stacks: None) -> None:
+    """All fleets: how they start by themselves is tested in tests/ops/test_stack.py."""
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
     models = folder / "models.toml"
     models.write_text(MODELS.replace("HOLD", str(folder / "hold")))
     env = {"WHERRY_LEASE_TTL_S": "5", "WHERRY_INLINE_MAX_BYTES": "20000"}
-    with Stack(models=models, data_dir=folder, flower=False, grpc_port=0, env=env) as stack:
+    with ExitStack() as closing:
+        with nursery.starts_stacks():
+            stack = Stack(models=models, data_dir=folder, flower=False, grpc_port=0, env=env)
+            closing.enter_context(stack)
         yield stack
 
 

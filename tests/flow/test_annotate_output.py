@@ -80,7 +80,7 @@ def test_an_output_never_takes_the_place_of_its_source(
         ("--format coco-keypoints", "cannot hold what object-detection answers"),
         ("--format yol", "did you mean 'yolo'?"),
         ("--out out.txt", "no format that ends in .txt fits object-detection"),
-        ("--out s3://bucket/out", "name a path, no URL"),
+        ("--out s3://bucket/out", "out 's3://bucket/out': is written on this machine"),
         ("--task image-classification", "model 'object-detection' does object-detection"),
         ("--column text=words", "object-detection has no rows of 'text'"),
         ("--url here", "url 'here'"),

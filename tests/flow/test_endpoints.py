@@ -210,7 +210,9 @@ def pieces(url: str, name: str, text: str) -> list[dict[str, object]]:
     return [json.loads(line.removeprefix("data: ")) for line in said]
 
 
-@pytest.mark.parametrize("name", ["openai.chat", "openai.text-generation", "oip.chat"])
+@pytest.mark.parametrize(
+    "name", ["openai.chat", "openai.text-generation", "oip.chat", "oip-grpc.chat"]
+)
 def test_a_text_is_told_as_it_comes(near: Stack, client: Client, name: str) -> None:
     told = pieces(near.url, name, "a")
     assert len(told) > 5, "it came while it was written"
@@ -223,9 +225,12 @@ def test_a_text_is_told_as_it_comes(near: Stack, client: Client, name: str) -> N
     assert told[-1]["finish_reason"] == "length"
 
 
-def test_who_leaves_a_stream_ends_it_at_the_server_too(near: Stack, remote: Stack) -> None:
+@pytest.mark.parametrize("protocol", ["openai", "oip-grpc"])
+def test_who_leaves_a_stream_ends_it_at_the_server_too(
+    near: Stack, remote: Stack, protocol: str
+) -> None:
     with httpx.Client(timeout=60) as http:
-        path = f"{near.url}/v2/models/openai.chat/generate_stream"
+        path = f"{near.url}/v2/models/{protocol}.chat/generate_stream"
         asked = {"text_input": "leaving", "parameters": {"max_new_tokens": 4096}}
         with http.stream("POST", path, json=asked) as response:
             next(line for line in response.iter_lines() if line.startswith("data: "))

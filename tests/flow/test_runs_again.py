@@ -13,7 +13,7 @@ import pytest
 
 from wherry.client import Client
 from wherry.client.annotate import Options, annotate
-from wherry.client.run_tables import lines_of
+from wherry.client.run_shown import lines_of
 from wherry.client.run_views import RunView
 from wherry.jobs import Queue
 from wherry.jobs.settings import JobsSettings

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate import Options, annotate
+from wherry.client.annotate.in_flight import JOBS_PER_WORKER
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.run_workers import run_workers
 from wherry.ops.child import Child
@@ -178,3 +179,44 @@ def test_a_worker_that_was_stopped_and_goes_on_writes_nothing(
         other = runs.begin(source=str(table), model="words", shard_rows=5, format="csv")
         until(lambda: [s["worker"] for s in shards_of(runs, other)], lambda found: stopped in found)
         assert runs.ended(other)["state"] == "succeeded", "and is at work again"
+
+
+def test_those_who_feed_a_model_share_its_jobs_in_flight_and_who_dies_leaves_its_room(
+    fleet: Stack, runs: Runs, tmp_path: Path, let_go: Callable[[], None]
+) -> None:
+    table = table_of(tmp_path, "shared")
+    with another(fleet, fleet.url) as child:
+        run_id = begin_with_both(runs, table, worker_of(fleet, child))
+        before = feeding(fleet)
+        assert len(before) == 2
+        later = until(
+            lambda: feeding(fleet),
+            lambda now: all(now.get(worker, 0) > before[worker] + 2000 for worker in before),
+        )
+        assert later.keys() == before.keys()
+        assert JOBS_PER_WORKER <= jobs_at(runs) <= JOBS_PER_WORKER + 2
+        child.signal(signal.SIGKILL)
+        [left] = until(lambda: feeding(fleet), lambda now: len(now) == 1)
+        until(
+            lambda: {shard["worker"]: shard["in_flight"] for shard in shards_of(runs, run_id)},
+            lambda rows: rows[left] == JOBS_PER_WORKER * BATCH,
+        )
+        let_go()
+        runs.ended(run_id)
+    ends_as_annotates(runs, run_id, table, tmp_path)
+
+
+def feeding(fleet: Stack) -> dict[str, int]:
+    """When each run worker that says that it feeds a model said so last, in ms."""
+    queue = Queue(fleet.redis_url)
+    try:
+        known = queue.run(run_workers(JobsSettings(redis_url=fleet.redis_url)))
+        return {worker: told["seen_at_ms"] for worker, told in known.items() if told["feeds"]}
+    finally:
+        queue.close()
+
+
+def jobs_at(runs: Runs) -> int:
+    """Jobs that wait or run."""
+    totals = runs.client.get("/v2/queues")["totals"]
+    return int(totals["waiting"] + totals["running"])

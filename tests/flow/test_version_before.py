@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 import venv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -71,7 +70,8 @@ def python_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = own / "bin" / "python"
     asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    paths = (tree / "src", sysconfig.get_path("purelib"))
+    ours = [path for path in sys.path if Path(path).name == "site-packages"]  # not our sources
+    paths = (tree / "src", *ours)
     Path(packages, "paths.pth").write_text("".join(f"{path}\n" for path in paths))
     return python
 

@@ -3,53 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis
 
 from wherry.jobs import AsyncQueue, JobsSettings, NewJob
 from wherry.jobs.async_queue import Replicas
+from wherry.jobs.hand_over import hand_over
 from wherry.jobs.read import read
 from wherry.jobs.submit import submit
 
-from ..support.sentinels import MASTER, FailingOver, Server
+from ..support.sentinels import FailingOver
 from ..support.waiting import until
 
 #: Failovers, clients that submit meanwhile, and jobs that are read in one step.
 TIMES, CLIENTS, PAGE = 3, 4, 500
 
 
-def _all_follow(cluster: FailingOver, primary: Server) -> bool:
-    """Whether every other server is the primary's replica."""
-    with contextlib.suppress(redis.RedisError):
-        told = [each.info("replication") for each in cluster.servers if each is not primary]
-        return all(
-            info["role"] == "slave"
-            and info["master_port"] == primary.port
-            and info["master_link_status"] == "up"
-            for info in told
-        )
-    return False
-
-
-def _is_told(cluster: FailingOver) -> bool:
-    with contextlib.suppress(redis.ResponseError):  # it has not done with the one before
-        cluster.sentinels[0].client.execute_command("SENTINEL FAILOVER", MASTER, "COORDINATED")
-        return True
-    return False
-
-
 def _hand_over(cluster: FailingOver) -> None:
-    """Tell the primary to, and wait until all follow the next."""
+    """As `wherry failover` does."""
     before = cluster.primary
-    until(lambda: _is_told(cluster))
-    after = cluster.promoted(before)
-    until(lambda: _all_follow(cluster, after))
-    assert cluster.primary is after, "no other failover followed"
+    done = hand_over(cluster.url)
+    assert (done.following, done.replicas) == (2, 2)
+    assert cluster.promoted(before).port == int(done.after.rpartition(":")[2])
 
 
 @pytest.mark.slow

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ..support.commands import commands
 from ..support.models import model
+from ..support.nursery import Nursery
 
 GOOD = model("good", "embedding")
 BAD = model("bad", "embedding", backend="stubb")
@@ -21,12 +20,11 @@ BAD = model("bad", "embedding", backend="stubb")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Runs `wherry ARGUMENTS` in a folder."""
+@pytest.fixture
+def run(nursery: Nursery) -> Run:
+    """Runs `wherry ARGUMENTS` in a folder, with no settings of ours but those that are given."""
     given = {k: v for k, v in os.environ.items() if not k.startswith("WHERRY_")}
-    with commands(tmp_path_factory.mktemp("commands")) as forked:
-        yield lambda folder, *arguments, **env: forked.run(folder, *arguments, env={**given, **env})
+    return lambda folder, *arguments, **env: nursery.run(folder, *arguments, env={**given, **env})
 
 
 def test_models_that_can_be_served(run: Run, tmp_path: Path) -> None:
@@ -127,11 +125,13 @@ def test_a_strict_worker_needs_all_its_models(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["no such file", "not TOML"])
-def test_celerys_own_command_line_exits_with_the_status(tmp_path: Path, fault: str) -> None:
+def test_celerys_own_command_line_exits_with_the_status(
+    nursery: Nursery, tmp_path: Path, fault: str
+) -> None:
     if fault == "not TOML":
         (tmp_path / "models.toml").write_text("[[")
-    command = [sys.executable, "-P", "-m", "wherry.workers", "worker", "-Q", "text", "-P", "solo"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    words = ("worker", "-Q", "text", "-P", "solo")
+    done = nursery.run(tmp_path, *words, env=os.environ, program="wherry.workers")
     assert done.returncode == 78
     assert f"this worker cannot start: models.toml: {fault}" in done.stderr
     assert "Traceback" not in done.stderr

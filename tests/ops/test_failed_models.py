@@ -28,6 +28,8 @@ from wherry.tasks.text.embedding import EmbeddingInput
 
 from ..support.models import model
 
+pytestmark = pytest.mark.usefixtures("forked_stacks")
+
 GOOD = model("good", "embedding")
 BAD = GOOD.replace("good", "bad").replace("stub", "stubb")
 PATIENCE_S = 60

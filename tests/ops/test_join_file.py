@@ -6,7 +6,8 @@ import base64
 import os
 import re
 import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from wherry.protocol.env_file import env_text, read_env, write_private
 from wherry.workers.joining import join
 
 from ..support.models import model
+from ..support.nursery import Nursery
 
 REDIS = "redis://:secret@192.0.2.1:6379/0"
 S3 = {"WHERRY_STORE_URL": "s3://bucket/x", "WHERRY_S3_ACCESS_KEY_ID": "id"}
@@ -220,21 +222,19 @@ def test_the_pages_settings_for_systemd_make_one(
     assert "it has Redis' own password" in note
 
 
-def wherry(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command, in a folder and with no settings of ours."""
+Wherry = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def wherry(nursery: Nursery) -> Wherry:
+    """Runs the command, in a folder and with no settings of ours."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("WHERRY_")}
-    return subprocess.run(
-        [sys.executable, "-m", "wherry.ops.cli", *words],
-        cwd=folder,
-        env={**env, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return partial(nursery.run, env={**env, "COLUMNS": "200"})
 
 
-def test_the_command_writes_it_for_its_owner_alone(models: Path, tmp_path: Path) -> None:
+def test_the_command_writes_it_for_its_owner_alone(
+    wherry: Wherry, models: Path, tmp_path: Path
+) -> None:
     values = {"WHERRY_REDIS_URL": REDIS, "WHERRY_MODELS": str(models), **S3}
     write_private(tmp_path / "fleet.env", env_text(values))
     done = wherry(tmp_path, "--env-file", "fleet.env", "join-file")
@@ -247,14 +247,16 @@ def test_the_command_writes_it_for_its_owner_alone(models: Path, tmp_path: Path)
     assert printed.stdout == path.read_text()
 
 
-def test_the_file_is_read_before_options_that_have_variables(tmp_path: Path) -> None:
+def test_the_file_is_read_before_options_that_have_variables(
+    wherry: Wherry, tmp_path: Path
+) -> None:
     write_private(tmp_path / "wherry.env", "WHERRY_DEVICE=tpu\n")
     done = wherry(tmp_path, "worker", "text", "--env-file", "wherry.env")
     assert done.returncode == 2
     assert "device 'tpu'" in done.stderr
 
 
-def test_a_worker_that_may_not_join_ends_with_the_reason(tmp_path: Path) -> None:
+def test_a_worker_that_may_not_join_ends_with_the_reason(wherry: Wherry, tmp_path: Path) -> None:
     values = {"WHERRY_JOIN_VERSION": "9.0.0", "WHERRY_REDIS_URL": REDIS}
     write_private(tmp_path / "wherry.env", env_text(values))
     for words in (

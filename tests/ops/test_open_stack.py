@@ -19,6 +19,8 @@ from wherry.tasks.text.embedding import EmbeddingInput
 
 from ..support.models import model
 
+pytestmark = pytest.mark.usefixtures("forked_stacks")
+
 
 @pytest.fixture(scope="module")
 def log() -> list[str]:

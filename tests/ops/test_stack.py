@@ -20,6 +20,7 @@ from wherry.ops.stack import Stack, StackError, StackHaltedError
 from wherry.tasks.catalog import CatalogError
 
 from ..support.models import model
+from ..support.nursery import Nursery
 from ..support.waiting import until
 
 MODELS = model("embedding") + model("image-classification")
@@ -115,11 +116,14 @@ def test_missing_models_start_nothing(tmp_path: Path) -> None:
     assert stack.children == {}
 
 
-def test_a_service_that_cannot_start_ends_the_stack(tmp_path: Path, models: Path) -> None:
+def test_a_service_that_cannot_start_ends_the_stack(
+    tmp_path: Path, models: Path, nursery: Nursery
+) -> None:
     stack = Stack(
         models=models, data_dir=tmp_path, flower=False, env={"WHERRY_MAX_ROWS_PER_JOB": "none"}
     )
-    with pytest.raises(StackError, match=r"api does not start(.|\n)*MAX_ROWS_PER_JOB"), stack:
+    said = r"api does not start(.|\n)*MAX_ROWS_PER_JOB"
+    with nursery.starts_stacks(), pytest.raises(StackError, match=said), stack:
         pass
     assert all(child.pid is None for child in stack.children.values())
     assert stack.redis is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from typer import Typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from wherry.api.access import commands as key_commands
@@ -45,6 +46,8 @@ ROOMS = (
 APP = Typer()
 for room in ROOMS:
     room.register(APP)
+#: Made once: that takes ten times what reading a command line does.
+COMMAND = get_command(APP)
 
 SUBMIT = "submit a.txt --model m"
 BATCH = "batch submit lines.jsonl"
@@ -193,6 +196,7 @@ def call(command: str, **env: str) -> tuple[int, str]:
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("typer.testing._get_command", lambda _: COMMAND)
     monkeypatch.setattr(terminal, "PATIENCE_S", 0.0)
     monkeypatch.setattr(batch_commands, "_PATIENCE_S", 0.0)
     monkeypatch.setenv("WHERRY_URL", "http://127.0.0.1:1")

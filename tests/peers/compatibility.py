@@ -26,7 +26,6 @@ _NOT_DRIVEN = """
 
 | client | why |
 | --- | --- |
-| perf_analyzer 2.60 | its wheel wants glibc 2.38, and the machine of these tests has 2.36; [pytriton's load](oip-clients.md#pytriton-tritony-ultralytics) stands in for it |
 | model-analyzer's `profile` | it starts perf_analyzer |
 | pytriton's `FuturesModelClient` over gRPC | 0.7.0 loses the scheme of its URL and speaks HTTP to the gRPC port |
 """  # noqa: E501 # rows of a table

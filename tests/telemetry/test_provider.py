@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from wherry.telemetry import provider
+from wherry.telemetry.lots import DrawnIds
 from wherry.telemetry.trace_context import TraceContext
 from wherry.telemetry.tracer import Attributes, Tracer, context_of, trace_context
 
@@ -78,14 +79,14 @@ def test_a_sampler_that_raises_records_nothing_and_breaks_nothing(
 def test_what_the_environment_says_of_a_process_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test,service.version=9")
-    found = provider._new_provider("wherry-api", version="1", instance="here")
+    found = provider._new_provider("wherry-api", DrawnIds(), version="1", instance="here")
     assert found.resource.attributes["service.name"] == "wherry-api"
     assert found.resource.attributes["service.instance.id"] == "here"
     assert found.resource.attributes["service.version"] == "9"
     assert found.resource.attributes["deployment.environment"] == "test"
     found.shutdown()
     monkeypatch.setenv("OTEL_SERVICE_NAME", "mine")
-    found = provider._new_provider("wherry-api", version="1", instance="here")
+    found = provider._new_provider("wherry-api", DrawnIds(), version="1", instance="here")
     assert found.resource.attributes["service.name"] == "mine"
     found.shutdown()
 
@@ -94,6 +95,6 @@ def test_the_ratio_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
-    found = provider._new_provider("wherry-api", version="1", instance="")
+    found = provider._new_provider("wherry-api", DrawnIds(), version="1", instance="")
     assert not found.get_tracer("test").start_span("lot").is_recording()
     found.shutdown()

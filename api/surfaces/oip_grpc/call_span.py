@@ -45,6 +45,10 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # gr
 
 def _traced(answers: Answers, tracer: Tracer, method: str, metadata: dict[str, str]) -> Answers:
     async def traced(request: Any, context: Context) -> Any:
+        carried = {name: value for name, value in metadata.items() if name in tracer.fields}
+        if (passed := tracer.unrecorded(carried)) is not None:
+            with tracer.current(passed):
+                return await answers(request, context)
         about = {"rpc.system.name": "grpc", "rpc.method": method}
         span = tracer.begin(method, "server", about, within=extracted(metadata))
         raised: BaseException | None = None

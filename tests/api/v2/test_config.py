@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
+from wherry.api.settings import ApiSettings
+from wherry.jobs import JobsSettings
 from wherry.jobs.facts import tell_facts
 from wherry.protocol.datatypes import Datatype
 from wherry.tasks.graph_signature import GraphSignature, GraphTensor
+
+from ..conftest import Server
 
 
 def test_a_configuration_says_how_rows_are_batched(http):
@@ -48,6 +53,19 @@ def test_metadata_and_configuration_agree(http):
             axis = int(config["max_batch_size"] > 0)
             shapes = [t.get("reshape", {}).get("shape", t["dims"]) for t in config[side]]
             assert shapes == [t["shape"][axis:] for t in told]
+
+
+def test_metadata_tells_lists_of_rows_as_triton_does_where_asked_to(
+    api_settings: ApiSettings, jobs_settings: JobsSettings
+) -> None:
+    asked = api_settings.model_copy(update={"triton_shapes": True})
+    with Server(asked, jobs_settings) as url, httpx.Client(base_url=url, timeout=10) as http:
+        told = http.get("/v2/models/embedding").json()
+        assert told["inputs"][0]["shape"] == [-1, 1]
+        assert told["outputs"][0]["shape"] == [-1, -1]
+        assert http.get("/v2/models/embedding/config").json()["input"][0]["dims"] == [1]
+        shared = http.get("/v2/models/visual-question-answering").json()["inputs"]
+        assert [tensor["shape"] for tensor in shared] == [[-1], [1]]
 
 
 @pytest.mark.parametrize("path", ["nope/config", "embedding/versions/3/config"])

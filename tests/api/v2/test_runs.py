@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from wherry.api.core.run_changes import RunWatch
 from wherry.api.core.run_intake import RunAsked
+from wherry.api.egress.outbound import Outbound
 from wherry.api.http import openapi_runs
 from wherry.jobs.access_keys import all_keys
 from wherry.jobs.run_steps import release_step, take_step
+from wherry.jobs.run_workers import beat
 
 from ...support.waiting import until
 from .run_books import answered
 
 #: The pages that say what a run is told, and tells.
 SPEC = Path(__file__).parents[3] / "docs" / "async-extension.md"
-CONSOLE = Path(__file__).parents[3] / "api" / "console" / "static" / "lib" / "runs.js"
+STATIC = Path(__file__).parents[3] / "api" / "console" / "static"
+CONSOLE, FORM = STATIC / "lib" / "runs.js", STATIC / "pages" / "run_asked.js"
 
 ASKED = {"source": "/data/photos", "model": "image-classification"}
 
@@ -59,7 +63,7 @@ def test_the_pages_tell_all_of_a_runs_document_and_of_what_is_asked(http, runs):
     words = set(re.findall(r"`(\w+)`", runs_part.partition("201 with")[0]))
     assert RunAsked.model_fields.keys() - words - json.loads(asked).keys() == set()
     known = set(re.findall(r"@property \{.*\} \[?(\w+)", CONSOLE.read_text()))
-    assert run.keys() - known - {"columns", "exports", "links"} == set()
+    assert run.keys() - known - {"exports", "links"} == set()
 
 
 def test_the_same_id_is_the_same_run(http, runs):
@@ -198,7 +202,26 @@ def test_what_a_run_waits_for_is_in_its_document(http, runs):
     assert http.get("/v2/runs/r").json()["waiting_for"] is None, "it waits for a word"
     http.post("/v2/runs/r/resume")
     runs.plan(1)
-    assert http.get("/v2/runs/r").json()["waiting_for"] is None
+    assert "s3://away" not in str(http.get("/v2/runs/r").json()["waiting_for"])
+
+
+def test_a_run_says_who_is_missing_that_would_do_it(http, runs, worker):
+    def reason() -> str:
+        return str((http.get("/v2/runs/r").json()["waiting_for"] or {}).get("reason"))
+
+    begun(http, id="r")
+    until(reason, lambda told: "`wherry worker runs` starts one" in told)
+    assert http.get("/v2/runs").json()["runs"][0]["waiting_for"]["step"] == "plan"
+    runs.queue.run(beat("tester", {"seen_at_ms": time.time() * 1000}, runs.jobs))
+    until(reason, lambda told: told == "None")
+    runs.plan(1)
+    until(reason, lambda told: "`wherry worker vision` starts one" in told)
+    worker.beat("vision", state="draining", reason="drained by an operator")
+    assert "`wherry undrain`" in reason()
+    worker.beat("vision", state="ready")
+    until(reason, lambda told: told == "None")
+    http.post("/v2/runs/r/pause")
+    assert reason() == "None"
 
 
 def test_only_an_ended_run_is_forgotten(http, runs):
@@ -222,6 +245,51 @@ def test_a_clone_asks_the_same_but_for_what_is_said(http, runs):
     assert plain.status_code == 201
     assert plain.json()["parameters"] == {"top_k": 1}
     assert http.post("/v2/runs/r/clone", json={"format": "yolo"}).status_code == 400
+
+
+def test_a_document_tells_all_that_was_asked_and_a_clone_keeps_it(http, runs, monkeypatch):
+    async def is_fine(guard: Outbound, url: str) -> None:
+        """Any host may be called."""
+
+    monkeypatch.setattr(Outbound, "webhook", lambda guard, url: str(url))
+    monkeypatch.setattr(Outbound, "check_webhook", is_fine)
+    asked = {
+        "source": "/data/films",
+        "format": "yolo",
+        "model": "object-detection",
+        "every": 0.5,
+        "frames": None,
+        "split": {"val": 0.1},
+        "images": "copy",
+        "media_prefix": "/data/",
+        "overwrite": True,
+        "shard_rows": 100,
+        "max_errors": 3,
+        "deadline_s": 3600.0,
+        "kept_s": 600,
+        "metadata": {"for": "a test"},
+    }
+    run = begun(http, **asked, webhook="https://hooks.test/secret?key=1")
+    told = {name: run[name] for name in asked}
+    assert told == asked
+    assert run["webhook_host"] == "hooks.test"
+    assert "secret" not in json.dumps(run)
+    clone = http.post(f"/v2/runs/{run['id']}/clone").json()
+    assert {name: clone[name] for name in asked} == asked
+    assert clone["webhook_host"] == "hooks.test"
+    other = http.post(f"/v2/runs/{run['id']}/clone", json={"webhook": "", "every": 2}).json()
+    assert (other["webhook_host"], other["every"]) == (None, 2)
+
+
+def test_no_field_of_what_may_be_asked_is_left_out_of_a_document(http, runs):
+    """A clone keeps what nobody is told of."""
+    run = begun(http, follow=True)
+    as_followed = {"follow_every_s", "part_every_s", "follow_for_s"}
+    assert RunAsked.model_fields.keys() - run.keys() == {"webhook", *as_followed}
+    assert as_followed - {f"follow_{name}" for name in run["follow"]} == {"part_every_s"}
+    elsewhere = {"id", "source", "model", "version", "task", "parameters"}  # of run_new.js
+    known = set(re.findall(r"\w+", FORM.read_text()))
+    assert RunAsked.model_fields.keys() - known - elsewhere == set(), "the form does not show it"
 
 
 def test_a_long_poll_ends_with_a_change(http, runs):

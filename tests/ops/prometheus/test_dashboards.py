@@ -28,6 +28,8 @@ from ...support.prometheus import Prometheus, filled, scraping
 from ...support.receiver import Receiver, status
 from ...support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("forked_stacks")
+
 DASHBOARDS = Path(__file__).parents[3] / "ops" / "grafana" / "dashboards"
 
 #: Of machines with a GPU.

@@ -18,6 +18,18 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {string} out
  * @property {Record<string, any>} parameters
  * @property {Record<string, any>} inputs
+ * @property {{id: string, fields: Record<string, string>}} [columns]
+ * @property {number | null} [every]
+ * @property {string | number | null} [frames]
+ * @property {Record<string, number>} [split]
+ * @property {string} [images]
+ * @property {string} [media_prefix]
+ * @property {boolean} [overwrite]
+ * @property {number} [shard_rows]
+ * @property {number | null} [max_errors]
+ * @property {number | null} [deadline_s]
+ * @property {number | null} [kept_s]
+ * @property {string | null} [webhook_host]
  * @property {string | null} tenant
  * @property {number} priority
  * @property {string} created_at

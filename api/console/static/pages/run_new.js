@@ -16,7 +16,8 @@ import { Missing } from "../widgets/declaration.js";
 import { ParameterForm } from "../widgets/parameters.js";
 import { taskOf } from "./run_card.js";
 import { formatsOf } from "./run_download.js";
-import { following, further, given, likeOf, nothingGiven, queried, sharedInputs } from "./run_options.js";
+import { given, likeOf, nothingGiven, unsaidOf } from "./run_asked.js";
+import { following, further, queried, sharedInputs } from "./run_options.js";
 
 /** @typedef {import("../lib/runs.js").Run} Run */
 
@@ -173,20 +174,13 @@ function output(here, task) {
   </div>`;
 }
 
-/** What is meant where a form leaves a field empty. */
-const UNSAID = {
-  ...{ name: "", format: "", out: "", query: "", order_by: "", reuse: true, near_duplicates: false, inputs: {} },
-  ...{ sample: 0, follow: false, part_every_s: 0, follow_for_s: null, priority: 9, max_device_seconds: null },
-};
-
 /**
- * What a clone has not, though the run that it is like has: left out it would be the same. What a run's document does
- * not tell, and so the form cannot show, stays as it was.
+ * What a clone has not, though the run that it is like may have.
  * @param {Draft} here
+ * @param {Run} from
  */
-function cleared(here) {
-  const sameTask = (entries.value ?? []).find(({ name }) => name === here.model)?.task === here.from?.task;
-  return { ...UNSAID, ...(sameTask ? {} : { columns: {} }), ...(here.model === here.from?.model ? {} : { task: "", version: "" }) };
+function cleared(here, from) {
+  return { ...unsaidOf(from), ...(here.model === from.model ? {} : { task: "", version: "" }) };
 }
 
 /**
@@ -204,7 +198,7 @@ async function send(event, here, task) {
   try {
     const parameters = here.parametersOf(task).given();
     const asked = given(here.options, task);
-    const told = { ...(here.from ? cleared(here) : {}), ...asked, model: here.model, parameters };
+    const told = { ...(here.from ? cleared(here, here.from) : {}), ...asked, model: here.model, parameters };
     const source = await here.source.source();
     const path = here.from ? pathOf(here.from.id, "/clone") : "v2/runs";
     const json = { ...told, source };

@@ -1,36 +1,11 @@
 // What else a run may be told: inputs that all rows share, columns, films, limits, where it writes.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { Missing, helpOf, titleOf } from "../widgets/declaration.js";
+import { redraw } from "../lib/redraw.js";
+import { helpOf, titleOf } from "../widgets/declaration.js";
+import { fieldOf, valueOf, write } from "./run_asked.js";
 
-/**
- * @typedef {object} Options texts as they were written; "" for what is not told
- * @property {string} name
- * @property {string} format
- * @property {string} sample
- * @property {boolean} follow
- * @property {Record<string, any>} inputs that all rows share
- * @property {Record<string, string>} columns by the input that each fills; "id" among them
- * @property {Record<string, string>} others
- */
-
-/** @returns {Options} */
-export function nothingGiven() {
-  return { name: "", format: "", sample: "", follow: false, inputs: {}, columns: {}, others: {} };
-}
-
-/** Those of a run, as far as its document tells. @param {import("../lib/runs.js").Run} run @returns {Options} */
-export function likeOf(run) {
-  const { name, format, sample, follow, inputs, out, query, order_by, priority, max_device_seconds: device } = run;
-  const others = {
-    ...{ out, query, order_by, reuse: run.reuse === false ? "no" : "", near_duplicates: run.near_duplicates ? "1" : "" },
-    ...{ priority: priority === 9 ? "" : priority, max_device_seconds: device, part_every_s: follow?.part_every_s, follow_for_s: follow?.for_s },
-  };
-  return {
-    ...{ name, format, sample: sample ? String(sample) : "", follow: Boolean(follow), inputs: { ...inputs }, columns: {} },
-    others: Object.fromEntries(Object.entries(others).map(([key, value]) => [key, value ? String(value) : ""])),
-  };
-}
+/** @typedef {import("./run_asked.js").Options} Options */
 
 /** What is a file, and so a row's own. */
 const FILES = ["image", "audio"];
@@ -49,10 +24,11 @@ function ownInput(task) {
 export function sharedInputs(options, task) {
   const own = ownInput(task);
   const others = task.inputs.filter((/** @type {any} */ input) => input !== own && ["text", "json"].includes(input.content));
-  const needed = others.filter((/** @type {any} */ { optional }) => !optional);
-  if (!needed.length) return nothing;
+  const isGiven = (/** @type {any} */ input) => valueOf(options.inputs, input) !== "";
+  const shown = task.inputs.filter((/** @type {any} */ input) => isGiven(input) || (others.includes(input) && !input.optional));
+  if (!shown.length) return nothing;
   return html`<fieldset><legend>The same for all rows</legend>
-    <div class="fields">${needed.map((/** @type {any} */ input) => sharedInput(options, input))}</div>
+    <div class="fields">${shown.map((/** @type {any} */ input) => sharedInput(options, input))}</div>
     <p class="help">Leave empty what each row has a column for.</p></fieldset>`;
 }
 
@@ -61,10 +37,8 @@ export function sharedInputs(options, task) {
  * @param {any} input
  */
 function sharedInput(options, input) {
-  const given = options.inputs[input.name] ?? "";
-  const typed = (/** @type {Event} */ event) => {
-    options.inputs[input.name] = /** @type {HTMLTextAreaElement} */ (event.target).value;
-  };
+  const given = valueOf(options.inputs, input);
+  const typed = (/** @type {Event} */ event) => write(options.inputs, input, /** @type {HTMLTextAreaElement} */ (event.target).value);
   return html`<label class="field"><span>${titleOf(input.name)}</span>
     <textarea name=${`input-${input.name}`} rows="2" .value=${typeof given === "string" ? given : JSON.stringify(given)} @input=${typed}></textarea>
     <span class="help">${helpOf(input)}${input.content === "json" ? " A line each, or JSON." : ""}</span></label>`;
@@ -76,6 +50,7 @@ const LIMITS = [
   ["max_device_seconds", "Device seconds", "no limit", "It ends when it has used so many."],
   ["deadline_s", "Seconds in all", "no limit", "It ends when it has taken so long."],
   ["priority", "Priority", "9", "1 goes first; 9, the bulk lane, lets single requests go before it."],
+  ["shard_rows", "Rows of a part", "as many as fit", "A part is one run worker's at a time."],
 ];
 
 /** @type {[string, string, string, string][]} */
@@ -86,6 +61,7 @@ const FILMS = [
 
 /** @type {[string, string, string, string][]} */
 const FOLLOWS = [
+  ["follow_every_s", "Seconds between looks", "2", "How often its source is looked at."],
   ["part_every_s", "Seconds to a part", "0", "New files wait for others so long."],
   ["follow_for_s", "Seconds to follow", "until you say so", "It is finished after so many from its start."],
 ];
@@ -98,6 +74,7 @@ const FOLLOWS = [
 function other(options, [name, title, example, help]) {
   const typed = (/** @type {Event} */ event) => {
     options.others[name] = /** @type {HTMLInputElement} */ (event.target).value.trim();
+    redraw();
   };
   return html`<label class="field"><span>${title}</span>
     <input name=${name} .value=${options.others[name] ?? ""} placeholder=${example} autocomplete="off" @input=${typed}>
@@ -120,26 +97,84 @@ export function queried(options) {
     ${other(options, ["order_by", "Cut by", "one part", "A column that orders the rows, unique and without NULL, such as the key: several workers share them then."])}</div>`;
 }
 
+/** @type {[string, string, string, string][]} */
+const WRITES = [
+  ["out", "Place", "kept by the fleet", "Empty: the fleet keeps it, to be downloaded here. Else a place that an operator lets runs write to, s3://bucket/labels.json."],
+  ["images", "Pictures beside labels", "as the format wants", "link, copy or none."],
+  ["split", "Split", "no parts", "Parts beside train and their shares: val=0.1, test=0.1."],
+  ["media_prefix", "Media prefix", "none", "What the path of a row's file begins with for Label Studio."],
+];
+
+/** @type {[string, string, string, string]} */
+const KEPT = ["kept_s", "Seconds kept", "as the fleet does", "So long its output and its rows are there once it has ended."];
+
+/** @type {[string, string, string, string]} */
+const COMPARE = ["compare", "Hold against", "no other run", "The id of a run over the same rows: at its end this one's report tells how far they agree."];
+
 /**
  * @param {Options} options
  * @param {any} task
  */
 export function further(options, task) {
   const pictures = task.inputs.some((/** @type {any} */ { content }) => content === "image");
-  const field = (/** @type {[string, string, string, string]} */ one) => other(options, one);
-  return html`<details><summary>Limits and reuse</summary><div class="fields">${LIMITS.map(field)}
-      ${check(options, "reuse", "no", "Compute all rows, whatever earlier runs answered")}</div></details>
-    ${pictures ? html`<details><summary>Films and documents</summary><div class="fields">${FILMS.map(field)}</div></details>` : nothing}
-    <details><summary>Columns of a table</summary>
-      <p class="help">The usual names are found by themselves; name those that are not.</p>
-      <div class="fields">${["id", ...task.inputs.map((/** @type {any} */ { name }) => name)].map((name) => column(options, name))}</div></details>
-    <details><summary>Quality</summary><div class="fields">
-      ${field(["compare", "Hold against", "no other run", "The id of a run over the same rows: at its end this one's report tells how far they agree."])}
-      ${pictures ? looks(options) : nothing}
-    </div></details>
-    <details><summary>Where it writes</summary><div class="fields">
-      ${field(["out", "Place", "kept by the fleet", "Empty: the fleet keeps it, to be downloaded here. Else a place that an operator lets runs write to, s3://bucket/labels.json."])}
-    </div></details>`;
+  const { others } = options;
+  const fields = (/** @type {[string, string, string, string][]} */ some) => some.map((one) => other(options, one));
+  const columns = ["id", ...task.inputs.map(fieldOf)].filter((name) => options.columns[name]);
+  return html`${part("Limits and reuse", [...names(LIMITS, others), ...set(["reuse"], others)], html`${fields(LIMITS)}
+      ${check(options, "reuse", "no", "Compute all rows, whatever earlier runs answered")}`)}
+    ${pictures ? part("Films and documents", names(FILMS, others), html`${fields(FILMS)}`) : nothing}
+    ${part("Columns of a table", columns, html`<p class="help">The usual names are found by themselves; name those that are not.</p>
+      ${column(options, { name: "id" }, "Id of a row")}${task.inputs.map((/** @type {any} */ input) => column(options, input, titleOf(input.name)))}`)}
+    ${part("Quality", set(["compare", "near_duplicates"], others), html`${fields([COMPARE])} ${pictures ? looks(options) : nothing}`)}
+    ${part("Where and how it writes", [...names(WRITES, others), ...set(["overwrite"], others)], html`${fields(WRITES)}
+      ${check(options, "overwrite", "1", "Replace what is there")}`)}
+    ${part("At its end", [...set(["kept_s", "webhook", "metadata"], others), ...(options.called ? ["called"] : [])], html`${fields([KEPT])} ${calls(options)} ${notes(options)}`)}`;
+}
+
+/**
+ * Fields that are seen once they are asked for; how many of them hold something is seen before.
+ * @param {string} title
+ * @param {string[]} filled
+ * @param {unknown} fields
+ */
+function part(title, filled, fields) {
+  return html`<details><summary>${title}${filled.length ? html` <span class="muted">(${filled.length} set)</span>` : nothing}</summary>
+    <div class="fields">${fields}</div></details>`;
+}
+
+/**
+ * @param {string[]} some
+ * @param {Record<string, string>} others
+ */
+function set(some, others) {
+  return some.filter((name) => others[name]);
+}
+
+/**
+ * @param {[string, string, string, string][]} some
+ * @param {Record<string, string>} others
+ */
+function names(some, others) {
+  return set(some.map(([name]) => name), others);
+}
+
+/** Whom it calls at its end. @param {Options} options */
+function calls(options) {
+  const { called } = options;
+  const before = `Empty: ${called}, as before. The rest of that URL is told to nobody.`;
+  return html`${other(options, ["webhook", "Webhook", called ? `as before: ${called}` : "nobody is called", called ? before : "A URL that is called when it has ended."])}
+    ${called ? check(options, "called", "no", `Do not call ${called}`) : nothing}`;
+}
+
+/** @param {Options} options */
+function notes(options) {
+  const typed = (/** @type {Event} */ event) => {
+    options.others["metadata"] = /** @type {HTMLTextAreaElement} */ (event.target).value;
+    redraw();
+  };
+  return html`<label class="field"><span>Notes</span>
+    <textarea name="metadata" rows="2" placeholder="none" .value=${options.others["metadata"] ?? ""} @input=${typed}></textarea>
+    <span class="help">For yourself: a line each, name=value.</span></label>`;
 }
 
 /** @param {Options} options */
@@ -156,6 +191,7 @@ function looks(options) {
 function check(options, name, on, text) {
   const turned = (/** @type {Event} */ event) => {
     options.others[name] = /** @type {HTMLInputElement} */ (event.target).checked ? on : "";
+    redraw();
   };
   return html`<label class="check"><input type="checkbox" name=${name} .checked=${Boolean(options.others[name])} @change=${turned}>
     <span>${text}</span></label>`;
@@ -163,77 +199,14 @@ function check(options, name, on, text) {
 
 /**
  * @param {Options} options
- * @param {string} name
- */
-function column(options, name) {
-  const typed = (/** @type {Event} */ event) => {
-    options.columns[name] = /** @type {HTMLInputElement} */ (event.target).value.trim();
-  };
-  return html`<label class="field"><span>${name === "id" ? "Id of a row" : titleOf(name)}</span>
-    <input name=${`column-${name}`} .value=${options.columns[name] ?? ""} autocomplete="off" placeholder="found by its name" @input=${typed}></label>`;
-}
-
-/**
- * What of it is to be sent.
- * @param {Options} options
- * @param {any} task
- * @returns {Record<string, any>}
- */
-export function given(options, task) {
-  const { name, format, sample, follow, others, columns } = options;
-  /** @type {Record<string, any>} */
-  const told = {};
-  if (name) told["name"] = name;
-  if (format) told["format"] = format;
-  if (follow) told["follow"] = true;
-  for (const [key, title] of FOLLOWS) if (follow && others[key]) told[key] = numberOf(title, others[key]);
-  for (const key of ["query", "order_by"]) if (others[key]) told[key] = others[key];
-  if (others["reuse"]) told["reuse"] = false;
-  if (sample) told["sample"] = numberOf("Sample first", sample);
-  for (const [key, title] of LIMITS) if (others[key]) told[key] = numberOf(title, others[key]);
-  if (others["every"]) told["every"] = numberOf("A frame every", others["every"]);
-  if (others["frames"]) told["frames"] = /^\d+$/.test(others["frames"]) ? Number(others["frames"]) : others["frames"];
-  if (others["out"]) told["out"] = others["out"];
-  if (others["compare"]) told["compare"] = others["compare"];
-  if (others["near_duplicates"]) told["near_duplicates"] = true;
-  const inputs = Object.entries(options.inputs).filter(([key, value]) => value !== "" && task.inputs.some((/** @type {any} */ one) => one.name === key));
-  if (inputs.length) told["inputs"] = Object.fromEntries(inputs.map(([key, value]) => [fieldOf(task, key), shared(task, key, value)]));
-  const { id = "", ...fields } = Object.fromEntries(Object.entries(columns).filter(([, value]) => value));
-  const named = Object.fromEntries(Object.entries(fields).map(([key, value]) => [fieldOf(task, key), value]));
-  if (id || Object.keys(fields).length) told["columns"] = { id, fields: named };
-  return told;
-}
-
-/**
- * What the task's own class calls an input.
- * @param {any} task
- * @param {string} name
- */
-function fieldOf(task, name) {
-  return task.inputs.find((/** @type {any} */ one) => one.name === name)?.field || name;
-}
-
-/**
+ * @param {any} input
  * @param {string} title
- * @param {string} text
  */
-function numberOf(title, text) {
-  const value = Number(text);
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new Missing(`${title}: ${text} is no number from 0 on.`);
-}
-
-/**
- * @param {any} task
- * @param {string} name
- * @param {any} value
- */
-function shared(task, name, value) {
-  const input = task.inputs.find((/** @type {any} */ one) => one.name === name);
-  if (typeof value !== "string" || input.content !== "json") return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value.split("\n").map((line) => line.trim()).filter(Boolean);
-  }
+function column(options, input, title) {
+  const typed = (/** @type {Event} */ event) => {
+    write(options.columns, input, /** @type {HTMLInputElement} */ (event.target).value.trim());
+    redraw();
+  };
+  return html`<label class="field"><span>${title}</span>
+    <input name=${`column-${input.name}`} .value=${valueOf(options.columns, input)} autocomplete="off" placeholder="found by its name" @input=${typed}></label>`;
 }

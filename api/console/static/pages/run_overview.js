@@ -6,15 +6,14 @@ import { countBars } from "../lib/count_bars.js";
 import { counted, duration, number, percent, time } from "../lib/format.js";
 import { histogram } from "../lib/histogram.js";
 import { href } from "../lib/router.js";
-import { goesOn, isOver, nameOf, remaining } from "../lib/runs.js";
-import { liveRun } from "../lib/live_run.js";
-import { whileShown } from "../lib/lifetime.js";
+import { goesOn, isOver, remaining } from "../lib/runs.js";
 import { progress } from "./runs.js";
 import { downloads } from "./run_download.js";
 import { failedRows } from "./run_failed.js";
 import { picks } from "./run_pick.js";
 import { quality, reasons } from "./run_quality.js";
 import { shards } from "./run_shards.js";
+import { askedOf, fact } from "./run_what.js";
 
 /** @typedef {import("../lib/runs.js").Run} Run */
 
@@ -23,7 +22,7 @@ export function overview(run) {
   return html`<div class="columns">
       <section class="card" aria-labelledby="progress-title"><h2 id="progress-title">Progress</h2>
         ${progress(run)} ${facts(run)} ${shards(run)}</section>
-      <section class="card" aria-labelledby="what-title"><h2 id="what-title">What it does</h2>${asked(run)}</section>
+      <section class="card" aria-labelledby="what-title"><h2 id="what-title">What it does</h2>${askedOf(run)}</section>
     </div>
     ${noted(run)}
     <div class="columns">${labels(run)}${scores(run)}</div>
@@ -31,14 +30,6 @@ export function overview(run) {
     ${run.rows.failed ? failures(run) : nothing}
     ${picks(run)}
     ${downloads(run)}`;
-}
-
-/**
- * @param {unknown} title
- * @param {unknown} value
- */
-function fact(title, value) {
-  return html`<dt>${title}</dt><dd>${value}</dd>`;
 }
 
 /** @param {Run} run */
@@ -63,31 +54,6 @@ function facts(run) {
 /** @param {Run} run */
 function took({ started_at, created_at, ended_at }) {
   return duration((Date.parse(ended_at ?? "") - Date.parse(started_at ?? created_at)) / 1000);
-}
-
-/** @param {Run} run */
-function asked(run) {
-  const parameters = Object.entries({ ...run.parameters, ...run.inputs });
-  return html`<dl class="facts">
-    ${fact("Model", html`<a href=${href(["models", run.model])}>${run.model}</a>${run.version ? `, version ${run.version}` : ""}`)}
-    ${run.task ? fact("Task", run.task) : nothing}
-    ${fact("Rows of", html`<span class="mono">${run.source}</span>`)}
-    ${run.query ? fact("Query", html`<code>${run.query}</code>${run.order_by ? html`, cut by <code>${run.order_by}</code>` : ""}`) : nothing}
-    ${fact("Written as", html`${run.format || "jsonl"}${run.out ? html` to <span class="mono">${run.out}</span>` : ", kept by the fleet"}`)}
-    ${parameters.map(([name, value]) => fact(html`<code>${name}</code>`, html`<code>${typeof value === "string" ? value : JSON.stringify(value)}</code>`))}
-    ${run.sample ? fact("Sample first", counted(run.sample, "row")) : nothing}
-    ${run.reuse === false ? fact("Reuse", "no: all rows are computed") : nothing}
-    ${run.compare ? fact("Held against", cloned(run.compare)) : nothing}
-    ${run.tenant ? fact("Tenant", run.tenant) : nothing}
-    ${run.cloned_from ? fact("Cloned from", cloned(run.cloned_from)) : nothing}
-  </dl>`;
-}
-
-/** @param {string} id */
-function cloned(id) {
-  const other = liveRun(id);
-  whileShown(`cloned from ${id}`, (signal) => void other.look(signal));
-  return html`<a href=${href(["runs", id])}>${other.run ? nameOf(other.run) : id}</a>`;
 }
 
 /** @param {Run} run */

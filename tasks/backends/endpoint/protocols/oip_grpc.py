@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import grpc
 import grpc.aio
 import httpx
+from google.protobuf.message import DecodeError
 from pydantic_core import to_json
 
 from .....protocol import v2
 from .....protocol.errors import InvalidRequest, RowError
+from .....protocol.parameters import STREAM
 from .....telemetry import traces
 from ....base import Task, TaskInput
 from ....egress.allowed import NoConnection, NotAllowed
 from ....oip_grpc.messages import MESSAGES, SERVICE
+from ....text.generation import GenerationOutput
 from ..faults import AwayError, BrokenError, EndpointBusyError, EndpointFault, quoted
 from ..http import Http
 from .base import Hear, RemoteModel, Told
+from .oip_grpc_text import StreamedText
 from .rows_together import RowsTogether
 
 _ROW = frozenset({"INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
 _ASTRAY = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "UNIMPLEMENTED"})
 
-#: Bytes of one message, at most.
+#: Bytes of one message, or of one stream, at most.
 _MOST_BYTES = 1 << 28
 
 _KINDS = {bool: "bool_param", int: "int64_param", str: "string_param", float: "double_param"}
@@ -36,6 +41,8 @@ class OpenInferenceGrpc(RowsTogether):
     def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
         super().__init__(task, wanted, http)
         self._channel: grpc.aio.Channel | None = None
+        #: Whether it is thought to tell texts piece by piece.
+        self._streams = issubclass(task.output, GenerationOutput)
 
     async def look(self) -> None:
         """Whether the model is ready, and what it takes."""
@@ -49,9 +56,62 @@ class OpenInferenceGrpc(RowsTogether):
 
     async def ask(self, rows: Sequence[TaskInput], hear: Hear | None) -> Told:
         """As the base says."""
-        del hear  # tokens are told once all are there
-        message = self._message(self.request_of(rows))
+        request = self.request_of(rows)
+        if hear is not None and self._streams:
+            text = StreamedText(self.task, self.wanted.names, hear)
+            if await self._streamed(request, text):
+                return self.told(text.whole(), rows)
+        message = self._message(request)
         return self.told(_response(await self._call("ModelInfer", message)), rows)
+
+    async def _streamed(self, request: v2.InferenceRequest, text: StreamedText) -> bool:
+        """Have a text told piece by piece; False where it has to be asked for as a whole.
+
+        What is wrong with a request a stream says in words alone: ModelInfer has a code for it.
+        """
+        streamed = request.model_copy(update={"parameters": {**request.parameters, STREAM: True}})
+        method, channel = "ModelStreamInfer", await self._opened()
+        call = channel.stream_stream(
+            f"/{SERVICE}/{method}",
+            request_serializer=MESSAGES["ModelInferRequest"].SerializeToString,
+            response_deserializer=lambda body: body,
+        )(metadata=self._metadata())
+        try:
+            await call.write(self._message(streamed))
+            await call.done_writing()
+            async for response in self._pieces(call):
+                if response.error_message and text.begun:
+                    said = quoted(response.error_message.encode(), self.http.hidden)
+                    raise BrokenError(f"the endpoint's stream ended{said}")
+                if response.error_message:
+                    return False
+                text.add(_response(response.infer_response))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                self._streams = False
+                return False
+            raise self._meaning(error) from None
+        except DecodeError:  # MLServer answers another message than the protocol's
+            self._streams = False
+            return False
+        finally:
+            call.cancel()
+        return True
+
+    async def _pieces(self, call: Any) -> AsyncGenerator[Any]:
+        read, size = MESSAGES["ModelStreamInferResponse"].FromString, 0
+        while True:
+            try:
+                async with asyncio.timeout(self.http.timeout_s):
+                    body = await call.read()
+            except TimeoutError:
+                raise BrokenError(f"no answer within {self.http.timeout_s:g} s") from None
+            if body is grpc.aio.EOF:
+                return
+            size += len(body)
+            if size > _MOST_BYTES:
+                raise BrokenError(f"the endpoint's stream is over {_MOST_BYTES} bytes")
+            yield read(body)
 
     def _message(self, request: v2.InferenceRequest) -> Any:
         message = MESSAGES["ModelInferRequest"](
@@ -73,12 +133,14 @@ class OpenInferenceGrpc(RowsTogether):
             request_serializer=MESSAGES[f"{method}Request"].SerializeToString,
             response_deserializer=MESSAGES[f"{method}Response"].FromString,
         )
-        told = {**self.http.own_headers, **traces.carried()}
-        metadata = tuple((name.lower(), value) for name, value in told.items())
         try:
-            return await call(message, timeout=self.http.timeout_s, metadata=metadata)
+            return await call(message, timeout=self.http.timeout_s, metadata=self._metadata())
         except grpc.aio.AioRpcError as error:
             raise self._meaning(error) from None
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        told = {**self.http.own_headers, **traces.carried()}
+        return tuple((name.lower(), value) for name, value in told.items())
 
     def _meaning(self, error: grpc.aio.AioRpcError) -> EndpointFault | RowError:
         code, said = error.code().name, quoted((error.details() or "").encode(), self.http.hidden)

@@ -1,0 +1,239 @@
+"""Texts of servers that speak OIP over gRPC, piece by piece, and of those that cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.backends.endpoint.faults import BrokenError
+from wherry.tasks.backends.endpoint.http import Http
+from wherry.tasks.backends.endpoint.protocols.base import RemoteModel, Told
+from wherry.tasks.backends.endpoint.protocols.oip_grpc import OpenInferenceGrpc
+from wherry.tasks.egress.addresses import parse_networks
+from wherry.tasks.egress.allowed import Allowed
+from wherry.tasks.egress.guard import OutboundGuard
+from wherry.tasks.oip_grpc.messages import MESSAGES, SERVICE
+from wherry.tasks.registry import get_task
+from wherry.tasks.text.text_generation import TextGenerationInput
+from wherry.tasks.text.tokens import Token
+
+#: A server's own calls: what a stream's one request is answered, and what ModelInfer is.
+Answers = Callable[[Any, Any], AsyncIterator[Any]]
+
+RESPONSE = MESSAGES["ModelStreamInferResponse"]
+
+
+def text(piece: str, name: str = "text", **counts: int) -> Any:
+    """A response with a text, and perhaps counts."""
+    message = RESPONSE()
+    into = message.infer_response
+    into.outputs.add(name=name, datatype="BYTES", shape=[1]).contents.bytes_contents.append(
+        piece.encode()
+    )
+    for count, value in counts.items():
+        into.outputs.add(name=count, datatype="INT32", shape=[1]).contents.int_contents.append(
+            value
+        )
+    if counts:
+        reason = into.outputs.add(name="finish_reason", datatype="BYTES", shape=[1])
+        reason.contents.bytes_contents.append(b"length")
+    return message
+
+
+def final() -> Any:
+    """Triton's empty last response."""
+    message = RESPONSE()
+    message.infer_response.parameters["triton_final_response"].bool_param = True
+    return message
+
+
+def failed(said: str) -> Any:
+    return RESPONSE(error_message=said)
+
+
+class Server:
+    """Answers streams as told, and ModelInfer with the text `whole`."""
+
+    def __init__(self, answers: Answers | None, infer: Callable[[Any], Any] | None = None) -> None:
+        self._answers, self._infer = answers, infer
+        self.streamed: list[Any] = []
+        self.asked = 0
+        self.left = asyncio.Event()
+
+    async def __aenter__(self) -> str:
+        handlers = {"ModelInfer": grpc.unary_unary_rpc_method_handler(self._whole, *_READ)}
+        if self._answers is not None:
+            handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
+                self._stream, *_READ
+            )
+        self._server = grpc.aio.server()
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE, handlers),)
+        )
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+        return f"http://127.0.0.1:{port}"
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.stop(None)
+
+    async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        assert self._answers is not None
+        try:
+            async for request in requests:
+                self.streamed.append(request)
+                async for answer in self._answers(request, context):
+                    yield answer
+        finally:
+            self.left.set()
+
+    async def _whole(self, request: Any, context: Any) -> Any:
+        self.asked += 1
+        if self._infer is not None:
+            await context.abort(*self._infer(request))
+        return text("whole", prompt_tokens=1, completion_tokens=2).infer_response
+
+
+_READ = (MESSAGES["ModelInferRequest"].FromString, lambda message: message.SerializeToString())
+
+
+async def here(host: str, port: int) -> Sequence[str]:
+    return ["127.0.0.1"]
+
+
+def protocol_at(url: str, **wanted: Any) -> OpenInferenceGrpc:
+    allowed = Allowed.of("http", "127.0.0.1:*", setting="WHERRY_ENDPOINT")
+    guard = OutboundGuard(allowed, parse_networks("127.0.0.1/32"), resolve=here)
+    model = RemoteModel(model="m", **wanted)
+    return OpenInferenceGrpc(get_task("text-generation"), model, Http(url, {}, guard, 20.0))
+
+
+def asked(server: Server, heard: list[str], *, times: int = 1, **wanted: Any) -> Told:
+    """What a row is answered that somebody listens to."""
+
+    async def run() -> Told:
+        async with server as url:
+            protocol = protocol_at(url, **wanted)
+            try:
+                for _ in range(times):
+                    told = await protocol.ask(
+                        [TextGenerationInput(texts=["a"])], lambda token: heard.append(token.text)
+                    )
+            finally:
+                await protocol.close()
+        return told
+
+    return asyncio.run(run())
+
+
+async def in_two(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield text("one ")
+    yield text("two", prompt_tokens=3, completion_tokens=4)
+
+
+async def as_triton(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield text("one ", "OUT")
+    yield text("two", "OUT")
+    yield final()
+
+
+def test_pieces_are_heard_as_they_come_and_the_last_has_the_rest() -> None:
+    heard: list[str] = []
+    server = Server(in_two)
+    [row] = asked(server, heard).rows
+    assert heard == ["one ", "two"]
+    generation = row.model_dump()["generations"][0]
+    assert generation["text"] == "one two"
+    assert (generation["finish_reason"], generation["completion_tokens"]) == ("length", 4)
+    [request] = server.streamed
+    assert request.parameters["stream"].bool_param is True
+    assert not server.asked
+
+
+def test_a_decoupled_model_of_tritons_tells_texts_alone() -> None:
+    heard: list[str] = []
+    [row] = asked(Server(as_triton), heard, names={"text": "OUT"}).rows
+    assert heard == ["one ", "two"]
+    generation = row.model_dump()["generations"][0]
+    assert (generation["text"], generation["finish_reason"]) == ("one two", "stop")
+
+
+def test_a_server_without_streams_is_asked_for_the_whole_once_it_said_so() -> None:
+    heard: list[str] = []
+    server = Server(None)
+    [row] = asked(server, heard, times=2).rows
+    assert row.model_dump()["generations"][0]["text"] == "whole"
+    assert (heard, server.asked) == ([], 2)
+
+
+async def refusing(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield failed("the text is too long")
+
+
+def test_a_row_that_a_stream_refuses_is_refused_with_a_code() -> None:
+    """A stream has no code to tell a row's fault from a full queue by."""
+    told = Server(refusing, lambda _: (grpc.StatusCode.INVALID_ARGUMENT, "the text is too long"))
+    with pytest.raises(RowError, match="INVALID_ARGUMENT: the text is too long"):
+        asked(told, [])
+
+
+async def breaking_off(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield text("one ")
+    yield failed("out of memory")
+
+
+async def aborting(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield text("one ")
+    await context.abort(grpc.StatusCode.INTERNAL, "out of memory")
+
+
+@pytest.mark.parametrize("answers", [breaking_off, aborting])
+def test_a_text_that_breaks_off_is_no_answer(answers: Answers) -> None:
+    heard: list[str] = []
+    server = Server(answers)
+    with pytest.raises(BrokenError, match="out of memory"):
+        asked(server, heard)
+    assert (heard, server.asked) == (["one "], 0)
+
+
+async def nothing(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield final()
+
+
+async def other_tensors(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield text("one", "OUT")
+
+
+@pytest.mark.parametrize(("answers", "said"), [(nothing, "an answer"), (other_tensors, "no text")])
+def test_a_stream_without_a_text_is_no_answer(answers: Answers, said: str) -> None:
+    with pytest.raises(BrokenError, match=said):
+        asked(Server(answers), [])
+
+
+async def endless(request: Any, context: Any) -> AsyncIterator[Any]:
+    yield text("one ")
+    await asyncio.Event().wait()
+
+
+def test_who_leaves_ends_the_call_at_the_server() -> None:
+    async def run() -> None:
+        server, first = Server(endless), asyncio.Event()
+        async with server as url:
+            protocol = protocol_at(url)
+
+            def hear(token: Token) -> None:
+                first.set()
+
+            task = asyncio.create_task(protocol.ask([TextGenerationInput(texts=["a"])], hear))
+            await first.wait()
+            task.cancel()
+            async with asyncio.timeout(20):
+                await server.left.wait()
+            await protocol.close()
+
+    asyncio.run(run())
