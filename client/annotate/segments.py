@@ -102,7 +102,7 @@ def sampled_of(ledger: Ledger) -> bytes:
 
 
 def take_in_sampled(ledger: Ledger, sampled: bytes, rows: bytes, base: int, most: int) -> None:
-    """Give a ledger a part's rows of the report, as `take_in_rows` does, and what came of them.
+    """Give a ledger a part's rows of the report, as `take_in_part` does, and what came of them.
 
     A part of an earlier version has them among its `rows`; b"" for any other.
     """
