@@ -72,6 +72,7 @@ def main() -> None:
             WHERRY_TRACING="off",
             OTEL_EXPORTER_OTLP_ENDPOINT=collector,
             OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+            OTEL_TRACES_SAMPLER_ARG="0",
         ) as fleet,
     ):
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ...jobs.call import Call
 from ...jobs.celery_tasks import TaskMessage, settle_task, take_tasks
+from ...jobs.outage import Outage
 from ...jobs.webhooks import Delivery, Outbox, Settled, settle_webhook, take_webhooks
 from ...protocol.errors import WherryError
 from ..access.book import KeyBook
@@ -43,6 +44,7 @@ class CeleryRunner:
         self._intake = TaskIntake(service, keys, self._teller)
         self._ends = Ends(service, self._teller)
         self._busy_at = float("-inf")
+        self._outage = Outage(log, "Celery's tasks wait")
         self._runs: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -87,11 +89,14 @@ class CeleryRunner:
 
     async def _taken(self, call: Call[list[T]]) -> list[T]:
         try:
-            return await self._service.queue.run(call)
+            taken = await self._service.queue.run(call)
         except WherryError as error:
-            log.warning("Celery's tasks wait: %s", error.message)
+            self._outage.failed(error.message)
         except Exception:
             log.exception("Celery's tasks wait")  # one look fails, the next may not
+        else:
+            self._outage.worked()
+            return taken
         await asyncio.sleep(_LOOK_S)
         return []
 
