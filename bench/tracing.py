@@ -20,7 +20,7 @@ from .in_turn import Seen, in_turn, rows, switched
 from .metrics import request
 from .shown import show
 
-_CLIENTS, _REQUESTS = 64, 640
+_CLIENTS, _REQUESTS = 64, 1600
 
 #: Off, and shares of the requests that are recorded.
 _STATES = ("off", "traces:0.0", "traces:0.01", "traces:1.0")

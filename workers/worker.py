@@ -271,7 +271,8 @@ class Worker:
             named = self._queue.run(revoke_task(job_id, self._jobs))
             if not named:
                 raise
-            return self._queue.run(cancel(named, self._jobs))
+            # It may be on the Redis of another family; or not stored yet, and then never is.
+            return self._whole.run(cancel(named, self._jobs))
 
     def reload(self) -> None:
         """Have the whole fleet read models.toml again."""
