@@ -97,9 +97,9 @@ bench-perf-analyzer: install
 bench-noop: install
 	$(BIN)/python -m bench.noop $(if $(BEFORE),--before $(BEFORE))
 
-# What tracing costs: off, a hundredth of the requests, all of them; beside BEFORE=../older.
+# What tracing costs: off, none, a hundredth, all of the requests recorded; one fleet, switched.
 bench-tracing: install
-	$(BIN)/python -m bench.tracing $(if $(BEFORE),--before $(BEFORE))
+	$(BIN)/python -m bench.tracing $(ARGS)
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install
@@ -198,7 +198,7 @@ bench-idle: install
 bench-memory: install
 	$(BIN)/python -m bench.memory $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-# What metrics cost: two fleets side by side, one of them scraped each second
+# What metrics cost: off, on, scraped each second; one fleet, switched.
 bench-metrics: install
 	$(BIN)/python -m bench.metrics $(ARGS)
 

@@ -1,14 +1,16 @@
 """One fleet in several states, in short turns: what a state costs, with an interval for it.
 
 Each process of the fleet reads `switches/sitecustomize.py`, and is switched while it runs. A round
-is a turn of each state, every other round in reverse, and a ratio is of one round; the median of
-all rounds is told, and where it lies with 95 % certainty, by the order of the rounds' ratios alone.
+is a turn of each state, every other round in reverse, and a ratio is of one round. Of all rounds
+the pseudomedian is told (Hodges and Lehmann 1963), and where it lies with 95 % certainty, by
+Wilcoxon's signed ranks: some rounds in which the machine did something else count little.
 CPU is read in nanoseconds of each process' clock, all its threads in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import time
 from collections import defaultdict
@@ -35,7 +37,7 @@ _PATIENCE_S = 30.0
 
 
 class Ratio(NamedTuple):
-    """A median of rounds, and the bounds within which it is by 95 %."""
+    """A pseudomedian of rounds, and the bounds within which it is by 95 %."""
 
     median: float
     low: float
@@ -44,11 +46,14 @@ class Ratio(NamedTuple):
     @classmethod
     def of(cls, mine: Sequence[float], first: Sequence[float]) -> Ratio:
         """Of what is mine to what is the first's, round by round."""
-        found = sorted(a / b for a, b in zip(mine, first, strict=True))
+        found = [math.log(a / b) for a, b in zip(mine, first, strict=True)]
         count = len(found)
-        aside = int(max(0, (count - 1.96 * math.sqrt(count)) / 2))
-        middle = (found[(count - 1) // 2] + found[count // 2]) / 2
-        return cls(middle, found[aside], found[count - 1 - aside])
+        pairs = itertools.combinations_with_replacement(found, 2)
+        means = sorted((one + other) / 2 for one, other in pairs)
+        spread = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
+        aside = max(0, int(len(means) / 2 - 1.96 * spread))
+        picked = means[len(means) // 2], means[aside], means[len(means) - 1 - aside]
+        return cls(*map(math.exp, picked))
 
     def __str__(self) -> str:
         """All three."""

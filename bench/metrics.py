@@ -23,7 +23,7 @@ from .in_turn import Seen, in_turn, rows, switched
 from .shown import show
 
 #: Loads: rows of one request, of how many clients, and requests of a turn.
-_LOADS = {"no-op": (1, 64, 640), "texts": (32, 16, 160)}
+_LOADS = {"no-op": (1, 64, 320), "texts": (32, 16, 80)}
 
 _SCRAPED = "observes:scraped"
 _STATES = ("nothing", "observes", _SCRAPED)

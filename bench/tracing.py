@@ -20,7 +20,7 @@ from .in_turn import Seen, in_turn, rows, switched
 from .metrics import request
 from .shown import show
 
-_CLIENTS, _REQUESTS = 64, 640
+_CLIENTS, _REQUESTS = 64, 1600
 
 #: Off, and shares of the requests that are recorded.
 _STATES = ("off", "traces:0.0", "traces:0.01", "traces:1.0")
@@ -72,6 +72,7 @@ def main() -> None:
             WHERRY_TRACING="off",
             OTEL_EXPORTER_OTLP_ENDPOINT=collector,
             OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+            OTEL_TRACES_SAMPLER_ARG="0",
         ) as fleet,
     ):
 

@@ -76,18 +76,25 @@ def name_job(task_id: str, job_id: str, settings: JobsSettings) -> Call[bool]:
     key = Keys(settings.key_prefix).celery_job(task_id)
     return Call(
         [("SET", key, job_id, "NX", "EX", KNOWN_S), ("GET", key)],
-        parse=lambda reply: reply != b"",
+        parse=lambda reply: not _is_mark(reply),
     )
 
 
 def is_revoked(task_id: str, settings: JobsSettings) -> Call[bool]:
     """Whether a task was revoked while it was no job."""
     key = Keys(settings.key_prefix).celery_job(task_id)
-    return Call([("GET", key)], parse=lambda reply: reply == b"")
+    return Call([("GET", key)], parse=_is_mark)
+
+
+def _is_mark(reply: bytes | None) -> bool:
+    """Whether what stands for a task says that it was revoked, before its job.s name."""
+    return reply is not None and (not reply or reply.startswith(b"!"))
 
 
 def revoke_task(task_id: str, settings: JobsSettings) -> Call[str]:
-    """The job that a task is. "" where it is none: it will be none when its message comes."""
+    """The job that a task is, which may not be stored yet. "" where it is none: it will be none
+    when its message comes.
+    """
     return call_script(
         "celery_revoke",
         settings,

@@ -105,6 +105,17 @@ class DataFolder:
         lock.flush()
         return lock
 
+    def is_in_use(self) -> bool:
+        """Whether a stack of this machine runs there."""
+        try:
+            with (self.path / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def release(self) -> None:
         """Let others use the folder."""
         if self._lock is not None:

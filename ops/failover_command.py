@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..client.terminal import AsJson, print_error, print_json
+from ..client.terminal import AsJson, print_error, print_json, stdout
 
 
 def register(app: typer.Typer) -> None:
@@ -45,8 +45,8 @@ def failover(
     if as_json:
         print_json(done._asdict())
         return
-    print(f"{done.before} handed over to {done.after}")
-    print(f"{done.following} of {done.replicas} replicas follow it")
+    stdout.print(f"{done.before} handed over to {done.after}", highlight=False)
+    stdout.print(f"{done.following} of {done.replicas} replicas follow it", highlight=False)
     if done.following < done.replicas:
         print_error("wait until all do before the next step: wherry doctor")
         raise typer.Exit(1)

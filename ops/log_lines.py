@@ -6,11 +6,11 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 #: Levels by how grave they are.
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -19,7 +19,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _LOOK_S = 0.2
 
 #: What `LogView` writes before a service's own words.
-_HEAD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\S+) +(.*)", re.DOTALL)
+HEAD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\S+) +(.*)", re.DOTALL)
 
 #: How each kind of service says a level: Celery, uvicorn, Flower; then Redis, by a sign.
 _WORD = re.compile(r"^\[[^\]]*?: (\w+)/|^(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\[([DIWEC]) \d")
@@ -39,6 +39,8 @@ class LogLine:
     level: str
     #: The line as it was found.
     text: str
+    #: What it says, where it is JSON.
+    told: Mapping[str, Any] | None = None
 
     @property
     def gravity(self) -> int:
@@ -54,17 +56,19 @@ class LevelReader:
 
     def read(self, text: str) -> LogLine:
         """A line of either kind of log."""
-        head = _HEAD.match(text)
+        head = HEAD.match(text)
         service, said = (head[3], head[4]) if head else ("", text)
         at = datetime.fromisoformat(f"{head[1]}.{head[2]}") if head else None
         before = self._last.get(service)
         level = _level_of(said)
-        if said.startswith("{") and (told := _told(said)):
+        told = _told(said) if said.startswith("{") else None
+        if told:
             level = level or _known(str(told.get("level", "")))
             at = at or _time(str(told.get("time", "")))
         if at is None and before is not None:
             at = before.at
-        line = LogLine(at, service, level or (before.level if before else "info"), text)
+        service = service or str(told.get("service", "") if told else "")
+        line = LogLine(at, service, level or (before.level if before else "info"), text, told)
         self._last[service] = line
         return line
 
@@ -81,12 +85,12 @@ def _known(word: str) -> str:
     return word if word in LEVELS else ""
 
 
-def _told(said: str) -> dict[str, object]:
+def _told(said: str) -> dict[str, Any] | None:  # whatever JSON has
     try:
         told = json.loads(said)
     except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _time(text: str) -> datetime | None:

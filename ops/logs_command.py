@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,8 +16,9 @@ import typer
 from rich.text import Text
 
 from ..client.durations import seconds_of
-from ..client.terminal import print_error, stdout
+from ..client.terminal import AsJson, print_error, stdout
 from .log_lines import LEVELS, LevelReader, LogLine, added, kept
+from .log_shown import for_machines, for_people
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 
@@ -48,8 +50,10 @@ def logs(
     file: Annotated[
         Path | None, typer.Option(help="Another log: one of `wherry up`, or of JSON lines.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what services say. Of other machines, their supervisors know."""
+    show = partial(_show, shown=for_machines if as_json else for_people)
     path = file or data_dir / "up.log"
     begin = _begin(since)
     if not path.is_file():
@@ -71,10 +75,10 @@ def logs(
         )
 
     found: Iterable[LogLine] = filter(wanted, read)
-    _show(found if begin is not None else deque(found, maxlen=lines))
+    show(found if begin is not None else deque(found, maxlen=lines))
     if follow:
         with suppress(KeyboardInterrupt):
-            _show(filter(wanted, map(reader.read, added(path, threading.Event()))))
+            show(filter(wanted, map(reader.read, added(path, threading.Event()))))
 
 
 def _begin(since: str) -> datetime | None:
@@ -87,12 +91,12 @@ def _begin(since: str) -> datetime | None:
     return datetime.now() - timedelta(seconds=seconds_of(since, "--since"))  # noqa: DTZ005 # as up.log
 
 
-def _show(lines: Iterable[LogLine]) -> None:
-    """Print lines as they are; in a terminal, the grave ones in colour."""
+def _show(lines: Iterable[LogLine], shown: Callable[[LogLine], str]) -> None:
+    """Print lines; in a terminal, the grave ones in colour."""
     for line in lines:
         if stdout.is_terminal:
-            text = Text(line.text, style=_COLOURS.get(line.level, ""))
+            text = Text(shown(line), style=_COLOURS.get(line.level, ""))
             stdout.print(text, soft_wrap=True, highlight=False)
         else:
-            sys.stdout.write(f"{line.text}\n")
+            sys.stdout.write(f"{shown(line)}\n")
             sys.stdout.flush()

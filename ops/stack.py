@@ -48,6 +48,7 @@ from .fleet_access import (
     write_fleet_file,
 )
 from .fork_server import ForkServer
+from .loading_view import LoadingView
 from .new_families import NewFamilies
 from .redis_server import Fsync, RedisServer, machine_bytes
 from .services import api_command, flower_command, runs_command, worker_command
@@ -421,7 +422,9 @@ class Stack:
         self.log("api", f"ready at {self.url}  (page: {self.url}/docs)")
         if self.grpc_port:
             self.log("api", f"gRPC ready at {self.grpc_url}")
-        self._wait(http, "workers", f"{self.url}/v2/health/ready", deadline, self._all_drained)
+        view = LoadingView(self.url, self.log)
+        ready = f"{self.url}/v2/health/ready"
+        self._wait(http, "workers", ready, deadline, partial(self._has_no_more_to_wait_for, view))
         self.failed_models = failed_models(http, self.url)
         for name, child in self.children.items():
             if name.startswith("worker-"):
@@ -445,6 +448,10 @@ class Stack:
                 raise StackError(f"{what} not ready after {self._patience_s:.0f} s")
             if self.halt.wait(0.1):
                 raise StackHaltedError
+
+    def _has_no_more_to_wait_for(self, view: LoadingView, http: httpx.Client) -> bool:
+        view.look(http, {child.pid: name for name, child in self.children.items()})
+        return self._all_drained(http)
 
     def _all_drained(self, http: httpx.Client) -> bool:
         """Whether only an operator's word, of before this start, keeps workers from serving."""

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,8 +76,11 @@ _FITTED = ("tabular-classification", "tabular-regression")
 #: Backend -> the module that it cannot do without.
 _NEEDS = {"onnxruntime": "onnxruntime", "sklearn": "skops", "transformers": "transformers"}
 
-#: Seconds that building every model may take.
-_BUILD_TIMEOUT_S = 170.0
+#: Seconds that building every model may take: a minute of a quiet machine's, ten of a busy one's.
+_BUILD_TIMEOUT_S = 900.0
+
+#: What a builder says of the model that it is at.
+_BUILDS = "building"
 
 _MAX_BATCH_SIZE = 8
 
@@ -109,7 +113,7 @@ def write_samples(
         missing = sorted({Path(source).name for source in sources.values() if not _exists(source)})
         if missing:
             log(f"building {len(missing)} small models under {folder}; this is done once")
-            _build(folder, missing)
+            _build(folder, missing, log)
         catalog = _written(
             folder / "models.toml",
             "# One small model per task; made by `wherry up --sample-models`.\n"
@@ -221,17 +225,31 @@ def _forget_others(folder: Path) -> None:
 _MARK = ".wherry-samples"
 
 
-def _build(folder: Path, names: Sequence[str]) -> None:
+def _build(folder: Path, names: Sequence[str], log: Callable[[str], None]) -> None:
     command = [sys.executable, "-P", "-m", "wherry.samples.models", str(folder), *names]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise SamplesError(f"building the sample models took over {_BUILD_TIMEOUT_S} s") from None
-    if done.returncode:
-        last = "\n".join(done.stderr.splitlines()[-8:])
-        raise SamplesError(f"the sample models cannot be built:\n{last}")
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True) as builder,
+    ):
+        overdue = threading.Timer(_BUILD_TIMEOUT_S, builder.kill)
+        overdue.start()
+        try:
+            assert builder.stdout is not None
+            for line in builder.stdout:
+                if line.startswith(_BUILDS):
+                    log(line.rstrip())
+        except BaseException:
+            builder.kill()
+            raise
+        finally:
+            is_late = overdue.finished.is_set()
+            overdue.cancel()
+        if is_late:
+            raise SamplesError(f"building the sample models took over {_BUILD_TIMEOUT_S:.0f} s")
+        if builder.wait():
+            said.seek(0)
+            last = "\n".join(said.read().splitlines()[-8:])
+            raise SamplesError(f"the sample models cannot be built:\n{last}")
 
 
 def _build_here(folder: Path, names: Sequence[str]) -> None:
@@ -239,7 +257,8 @@ def _build_here(folder: Path, names: Sequence[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    for name in names:
+    for number, name in enumerate(names, 1):
+        print(f"{_BUILDS} {name} ({number} of {len(names)})", flush=True)  # noqa: T201 # to _build
         builder = packaged if name in packaged.BUILDERS else tiny
         # A name of its own: a builder whose parent was killed may still be at it.
         with tempfile.TemporaryDirectory(prefix=f"{name}.half-", dir=folder) as half:

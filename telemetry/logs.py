@@ -105,6 +105,11 @@ def line(level: str, logger: str, message: str, **fields: Any) -> str:  # whatev
     return _written({**_head(now_s, level, logger, message), **fields})
 
 
+def as_line(told: Mapping[str, Any]) -> str:
+    """An object as a line of such a log."""
+    return _written(told)
+
+
 def _head(at_s: float, level: str, logger: str, message: str) -> dict[str, Any]:
     time = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
     return {"time": time, "level": level, "logger": logger, "message": message}

@@ -20,6 +20,7 @@ from kombu.connection import Connection
 
 from ..jobs.settings import JobsSettings, SettingsError, from_environment
 from ..telemetry import logs
+from ..telemetry.repeats import count_repeats
 from ..telemetry.settings import TelemetrySettings
 from . import transport
 from .threads import EXIT_UNUSABLE
@@ -74,7 +75,8 @@ def new_app(name: str) -> Celery:
 
 
 def _log_as_told() -> None:
-    """Log JSON instead of Celery's own lines, where the settings say so."""
+    """Log JSON instead of Celery's own lines, where the settings say so; the same but once."""
+    count_repeats()
     telling = from_environment(TelemetrySettings)
     if telling.log_format != "json":
         return

@@ -162,10 +162,11 @@ class KnownModels:
 
     @property
     def loading(self) -> list[str]:
-        """Ids of the models that are still to be loaded."""
+        """Ids of the models that are still to be loaded, in that order: pinned ones first."""
         with self._lock:
             others = self._loaded.keys() | self._failed.keys() | self._asleep | self._leaving
-            return [model_id for model_id in self._known if model_id not in others]
+            left = [model_id for model_id in self._known if model_id not in others]
+            return sorted(left, key=lambda model_id: not self._known[model_id].pinned)
 
     def batch_budgets(self, max_bytes: int) -> Mapping[str, BatchBudget]:
         """What a batch of each model may hold, by `Group.model_id`, for the next claim.

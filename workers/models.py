@@ -60,13 +60,14 @@ class Models(KnownModels):
         #: A load takes minutes; one at a time.
         self._load_lock = threading.Lock()
 
-    def load_all(self, *, strict: bool = False) -> None:
+    def load_all(self, *, strict: bool = False, told: Callable[[], None] = lambda: None) -> None:
         """Load and warm every declared model, so that no job pays for the first forward.
 
         One that cannot be loaded is left out; with `strict` it raises ModelFailed. Those that there
-        is no room for sleep; pinned ones come first.
+        is no room for sleep; pinned ones come first. `told` is called before each.
         """
-        for model_id in sorted(self.loading, key=lambda i: not self._known[i].pinned):
+        for model_id in self.loading:
+            told()
             declared = self._known[model_id]
             if not declared.pinned and self._memory.lacks(self._memory.expected(declared), self):
                 self.let_sleep({model_id})

@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Set
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery
@@ -207,7 +208,7 @@ class Worker:
         self._page.start(page_of(self._device, self._models))  # before it is told where
         self._changes.start()
         self._lease.start()  # so that others know what is still to come
-        self._models.load_all(strict=self._settings.strict_models)
+        self._models.load_all(strict=self._settings.strict_models, told=self._tell)
         self._changes.tell_facts()
         self._failures.announce()  # before anybody takes this worker for ready
         self._cordon.look()
@@ -270,11 +271,17 @@ class Worker:
             named = self._queue.run(revoke_task(job_id, self._jobs))
             if not named:
                 raise
-            return self._queue.run(cancel(named, self._jobs))
+            # It may be on the Redis of another family; or not stored yet, and then never is.
+            return self._whole.run(cancel(named, self._jobs))
 
     def reload(self) -> None:
         """Have the whole fleet read models.toml again."""
         self._whole.run(ask_load(ALL, self._fleet))
+
+    def _tell(self) -> None:
+        """Tell of this worker now; where that cannot be, the lease does in a while."""
+        with suppress(WherryError):
+            self._lease.beat()
 
     def _ran(self, stats: BatchStats) -> None:
         self._load.ran(stats)

@@ -11,6 +11,7 @@ from typing import Any
 from kombu.utils import json
 from pydantic_core import from_json
 
+from ...jobs import AsyncQueue
 from ...jobs.celery_tasks import forget_name, read_context
 from ...jobs.read import read
 from ...jobs.record import JobRecord, StoredResult
@@ -40,15 +41,15 @@ class Ends:
     service: Service
     teller: Teller
 
-    async def tell(self, end: Delivery) -> None:
-        """Tell of an end, and write down how that went."""
+    async def tell(self, end: Delivery, queue: AsyncQueue) -> None:
+        """Tell of an end, and write down how that went, where it came from."""
         try:
             with telling(end.trace):
                 how = await self._tell(end)
         except Exception as error:  # whatever a backend or a broker raises
-            await self._again(end, error)
+            await self._again(end, queue, error)
         else:
-            await self._settle(end, how)
+            await self._settle(end, queue, how)
 
     async def _tell(self, end: Delivery) -> Settled:
         service = self.service
@@ -101,7 +102,7 @@ class Ends:
         except ModelNotFound:  # declared no more
             return get_task(record.task)
 
-    async def _again(self, end: Delivery, error: Exception) -> None:
+    async def _again(self, end: Delivery, queue: AsyncQueue, error: Exception) -> None:
         settings, tried_s = self.service.settings, time.time() - end.since_ms / 1000
         pause_s = min(_LONGEST_PAUSE_S, settings.webhook_first_pause_s * 2.0 ** min(end.tries, 16))
         given_up = tried_s + pause_s > settings.webhook_retry_s
@@ -113,13 +114,19 @@ class Ends:
             error,
         )
         how = Settled.FAILED if given_up else Settled.AGAIN
-        await self._settle(end, how, due_in_s=pause_s, error=type(error).__name__)
+        await self._settle(end, queue, how, due_in_s=pause_s, error=type(error).__name__)
 
     async def _settle(
-        self, end: Delivery, how: Settled, *, due_in_s: float = 0.0, error: str = ""
+        self,
+        end: Delivery,
+        queue: AsyncQueue,
+        how: Settled,
+        *,
+        due_in_s: float = 0.0,
+        error: str = "",
     ) -> None:
         with contextlib.suppress(WherryError):  # Redis is away: the lease runs out
-            await self.service.queue.run(
+            await queue.run(
                 settle_webhook(
                     end.name,
                     how,

@@ -94,12 +94,6 @@ class TaskIntake:
         except Exception as error:  # of a form that nobody thought of: it will be so the next time
             log.exception("a Celery task could not be read")
             raise InvalidRequest(f"the arguments raised {type(error).__name__}") from None
-        family = prepared.job.group.family
-        if family in service.jobs.own_redis:  # whose ends and revocations are told elsewhere
-            raise InvalidRequest(
-                f"models of {family} are on a Redis of their own (WHERRY_FAMILY_REDIS), which"
-                " Celery tasks do not reach: submit over HTTP"
-            )
         await service.submitter.store(prepared)
         if await service.queue.run(is_revoked(call.id, service.jobs)):  # meanwhile
             await service.queue.run(cancel(job_id, service.jobs))

@@ -8,10 +8,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
+from ...jobs import AsyncQueue
 from ...jobs.call import Call
 from ...jobs.celery_tasks import TaskMessage, settle_task, take_tasks
+from ...jobs.outage import Outage
 from ...jobs.webhooks import Delivery, Outbox, Settled, settle_webhook, take_webhooks
 from ...protocol.errors import WherryError
 from ..access.book import KeyBook
@@ -50,8 +53,14 @@ class CeleryRunner:
         """Begin to look for messages and ends."""
         if self._service.settings.celery_tasks_at_once:
             self._loops = [
-                asyncio.create_task(self._look(self._take_messages, self._message)),
-                asyncio.create_task(self._look(self._take_ends, self._end)),
+                asyncio.create_task(
+                    self._look(self._service.queue, self._take_messages, self._message)
+                ),
+                # Each of a fleet's Redis servers has the ends of its jobs.
+                *(
+                    asyncio.create_task(self._look(part, self._take_ends, partial(self._end, part)))
+                    for part in self._service.queue.parts
+                ),
             ]
 
     async def stop(self) -> None:
@@ -64,13 +73,14 @@ class CeleryRunner:
 
     async def _look(
         self,
+        queue: AsyncQueue,
         take: Callable[[int], Call[list[T]]],
         run: Callable[[T], Coroutine[Any, Any, None]],
     ) -> None:
-        runs: set[asyncio.Task[None]] = set()
+        runs, outage = set[asyncio.Task[None]](), Outage(log, "Celery's tasks wait")
         while True:
             free = self._service.settings.celery_tasks_at_once - len(runs)
-            taken = await self._taken(take(free)) if free else []
+            taken = await self._taken(queue, take(free), outage) if free else []
             for one in taken:
                 task = asyncio.create_task(run(one))
                 for group in (runs, self._runs):
@@ -85,13 +95,16 @@ class CeleryRunner:
                 lately = now - self._busy_at < _LATELY_S
                 await asyncio.sleep(_QUICK_LOOK_S if lately else _LOOK_S)
 
-    async def _taken(self, call: Call[list[T]]) -> list[T]:
+    async def _taken(self, queue: AsyncQueue, call: Call[list[T]], outage: Outage) -> list[T]:
         try:
-            return await self._service.queue.run(call)
+            taken = await queue.run(call)
         except WherryError as error:
-            log.warning("Celery's tasks wait: %s", error.message)
+            outage.failed(error.message)
         except Exception:
             log.exception("Celery's tasks wait")  # one look fails, the next may not
+        else:
+            outage.worked()
+            return taken
         await asyncio.sleep(_LOOK_S)
         return []
 
@@ -114,7 +127,7 @@ class CeleryRunner:
     def _take_ends(self, count: int) -> Call[list[Delivery]]:
         return take_webhooks(count, _LEASE_S, self._service.jobs, Outbox.CELERY)
 
-    async def _end(self, end: Delivery) -> None:
+    async def _end(self, queue: AsyncQueue, end: Delivery) -> None:
         def renew() -> Call[bool]:
             return settle_webhook(
                 end.name,
@@ -124,18 +137,20 @@ class CeleryRunner:
                 outbox=Outbox.CELERY,
             )
 
-        async with self._renewing(renew):
-            await self._ends.tell(end)
+        async with self._renewing(renew, queue):
+            await self._ends.tell(end, queue)
 
     @asynccontextmanager
-    async def _renewing(self, renew: Callable[[], Call[Any]]) -> AsyncIterator[None]:
+    async def _renewing(
+        self, renew: Callable[[], Call[Any]], queue: AsyncQueue | None = None
+    ) -> AsyncIterator[None]:
         """Keep a lease while some work goes on."""
 
         async def go_on() -> None:
             while True:
                 await asyncio.sleep(_LEASE_S / 3)
                 with contextlib.suppress(WherryError):
-                    await self._service.queue.run(renew())
+                    await (queue or self._service.queue).run(renew())
 
         renewing = asyncio.create_task(go_on())
         try:

@@ -26,6 +26,7 @@ def worker_view(worker: WorkerView, now_ms: int, runs: Sequence[RunningModel]) -
         "id": worker.id,
         "node": worker.node,
         "host": info.get("host"),
+        "pid": info.get("pid"),
         "version": worker.version or None,
         "queue_format": info.get("queue_format"),
         "alive": worker.alive,
@@ -33,6 +34,7 @@ def worker_view(worker: WorkerView, now_ms: int, runs: Sequence[RunningModel]) -
         "device": info.get("device"),
         "models": info.get("models", []),
         "asleep": info.get("asleep", []),
+        "loading": info.get("loading", []),
         "model_bytes": info.get("model_bytes", {}),
         "failed": info.get("failed", {}),
         "state": info.get("state"),
@@ -135,7 +137,13 @@ def _family(worker: WorkerView) -> str:
 
 async def undrain_worker(service: Service, name: str) -> dict[str, Any]:
     """Let a worker claim again. Raises NotFound where neither it nor a word to it is there."""
-    node = name.rpartition("#")[0] or name
-    if not await service.queue.run(undrain(node, service.jobs)):
-        await _named(service, name, await service.fleet())
-    return {"node": node}
+    fleet = await service.fleet()
+    known = [*fleet.workers, *await _run_workers(service, fleet)]
+    nodes = [each.node for each in known if name in (each.id, each.node)]
+    if not nodes:  # it is gone: a node's name may have a # of its own, or this is an id
+        nodes = [name, name.rpartition("#")[0] or name]
+    for node in dict.fromkeys(nodes):
+        if await service.queue.run(undrain(node, service.jobs)):
+            return {"node": node}
+    await _named(service, name, fleet)
+    return {"node": nodes[0]}

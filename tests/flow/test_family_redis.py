@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from celery import Celery
+from celery.exceptions import TaskRevokedError
 from PIL import Image
 
 from wherry.client import Client
@@ -127,6 +129,32 @@ def test_a_run_is_done_by_it(fleet: Stack, http: httpx.Client) -> None:
         lambda run: run["state"] == "succeeded",
         timeout_s=30,
     )
+
+
+def test_celery_tasks_reach_it_and_are_revoked_from_home(fleet: Stack, http: httpx.Client) -> None:
+    asked = {"model": "embedding", "input": {"texts": ["a text"]}}
+    workers = http.get("/v2/workers").json()["workers"]
+    [node] = [each["node"] for each in workers if each["families"] == ["text"]]
+    with Celery(broker=fleet.redis_url, backend=fleet.redis_url, set_as_current=False) as app:
+        sent = app.send_task("wherry.submit", kwargs=asked, queue="wherry.submit")
+        assert len(sent.get(timeout=60)["embeddings"]) == 1
+        assert http.post(f"/v2/workers/{node}/drain").status_code == 202
+        try:
+            until(lambda: _state(http, node) == "draining")
+            sent = app.send_task("wherry.submit", kwargs=asked, queue="wherry.submit")
+            until(lambda: http.get(f"/v2/jobs/{sent.id}").status_code == 202)
+            app.control.revoke(sent.id)
+            with pytest.raises(TaskRevokedError):
+                sent.get(timeout=60)
+        finally:
+            http.post(f"/v2/workers/{node}/undrain")
+        until(lambda: _state(http, node) == "ready")
+    assert http.get(f"/v2/jobs/{sent.id}").json()["status"] == "canceled"
+
+
+def _state(http: httpx.Client, node: str) -> str:
+    found: str = http.get(f"/v2/workers/{node}").json()["state"]
+    return found
 
 
 def test_a_worker_of_two_servers_is_refused(fleet: Stack) -> None:

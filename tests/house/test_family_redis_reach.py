@@ -21,7 +21,7 @@ _MAKERS = {"Call", "call_script"}
 HOME = {
     "access_keys": "API keys are of the whole fleet",
     "batches": "file batches are of the whole fleet; their jobs are submitted as any others",
-    "celery_tasks": "Celery's tasks are of families at home: others are refused by name",
+    "celery_tasks": "Celery's messages are at home, whatever family their jobs are of",
     "expired": "files, batches, uploads and runs are home's",
     "files": "files are of the whole fleet",
     "run_earlier": "runs are of the whole fleet",
@@ -64,8 +64,8 @@ EACH = {
 #: Modules that run those of EACH, and how: what each of these texts shows is there.
 ASKS_EACH = {
     "api/app.py": "on_each",
-    "api/celery/answers.py": "Outbox.CELERY",  # whose jobs are home's
-    "api/celery/runner.py": "Outbox.CELERY",
+    "api/celery/answers.py": "queue: AsyncQueue",  # where the end came from
+    "api/celery/runner.py": ".parts",
     "api/core/client_names.py": "on_each",
     "api/core/demand.py": "on_each",
     "api/core/fleet_metrics.py": "on_each",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -24,11 +25,13 @@ from wherry.jobs.processes import about
 from wherry.jobs.run_workers import beat
 from wherry.jobs.stores import FolderStore
 from wherry.jobs.submit import submit
+from wherry.ops.data_folder import DataFolder
 from wherry.ops.doctor import command
 from wherry.ops.doctor.examination import examine
 from wherry.ops.doctor.facts import Disk, Latency
 from wherry.ops.doctor.report import findings, show
 from wherry.ops.redis_server import RedisServer
+from wherry.protocol.env_file import env_text, write_private
 
 from ..api.conftest import Server
 from ..support.models import model
@@ -158,6 +161,30 @@ def test_a_redis_that_wants_for_replicas(patient: Patient) -> None:
     assert found.severity == "error"
     assert found.found.endswith("and min-replicas-to-write is 1")
     assert "redis-replicas-few" not in patient.found()
+
+
+def test_it_looks_at_the_stack_that_runs_in_this_folder(
+    patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    for name in ("WHERRY_REDIS_URL", "WHERRY_URL"):
+        os.environ.pop(name, None)
+    folder = DataFolder(Path(".wherry"))
+    folder.acquire()
+    told = {"WHERRY_REDIS_URL": patient.settings.redis_url, "WHERRY_KEY_PREFIX": "ill"}
+    told |= {"WHERRY_URL": patient.api, "WHERRY_STORE_DIR": str(patient.settings.store_dir)}
+    write_private(folder.fleet_file, env_text(told))
+    seen = CliRunner().invoke(APP, ["--json"])
+    assert seen.exit_code == 0, seen.output
+    assert json.loads(seen.stdout)["findings"] == []
+    assert "`wherry up` runs in .wherry" in seen.stderr
+    folder.release()
+    for name in told:
+        os.environ.pop(name)
+    # Nobody runs there now: the file that was left is another day's.
+    os.environ["WHERRY_URL"] = "http://127.0.0.1:1"
+    assert "`wherry up` runs" not in CliRunner().invoke(APP, ["--json"]).stderr
 
 
 def test_sentinels_that_are_hasty(tmp_path: Path) -> None:

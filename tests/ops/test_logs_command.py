@@ -90,9 +90,48 @@ def test_a_log_of_json_lines_says_time_and_level_itself(tmp_path: Path) -> None:
     ]
     path = tmp_path / "worker.log"
     path.write_text("".join(json.dumps(each) + "\n" for each in told))
-    status, output = call("--file", str(path), "--since", "2098-01-01T00:00:00Z")
+    status, output = call("--file", str(path), "--since", "2098-01-01T00:00:00Z", "--json")
     assert (status, [json.loads(line) for line in output.splitlines()]) == (0, told[1:])
     assert "long ago" not in call("--file", str(path), "--level", "warning")[1]
+
+
+def test_json_is_shown_as_a_line_for_people(tmp_path: Path) -> None:
+    told = {
+        "time": "2026-11-29T20:00:00.118+00:00",
+        "level": "error",
+        "logger": "wherry.workers",
+        "message": "the model raised",
+        "trace_id": "4bf9",
+        "span_id": "00f0",
+        "model": "embedding/1",
+        "jobs": ["a", "b", "c", "d", "e"],
+        "job_traces": ["4bf9"],
+        "free_bytes": 7,
+        "exception": "Traceback:\n  here\nValueError: no",
+    }
+    view = LogView(Console(file=io.StringIO()), tmp_path / "up.log")
+    view("worker-text", json.dumps(told))
+    view("api", "INFO:     Uvicorn running")
+    view.close()
+    first, *trace, last = said(tmp_path)
+    head, _, rest = first.partition("worker-text    ")
+    datetime.fromisoformat(head.strip())  # the local time
+    about = "model embedding/1  job a, b, c and 2 more  trace 4bf9  free_bytes 7"
+    assert rest == f"ERROR    the model raised  ({about})"
+    assert trace == ["Traceback:", "  here", "ValueError: no"]
+    assert last.endswith("api            INFO:     Uvicorn running"), "text stays as it is"
+
+
+def test_machines_get_one_object_a_line_of_all(tmp_path: Path) -> None:
+    told = {"time": "2026-11-29T20:00:00.118+00:00", "level": "error", "message": "no room"}
+    view = LogView(Console(file=io.StringIO()), tmp_path / "up.log")
+    view("worker-text", json.dumps(told))
+    view("api", "ERROR:    no such thing")
+    view.close()
+    worker, api = map(json.loads, said(tmp_path, "--json"))
+    assert worker == {**told, "service": "worker-text"}
+    assert datetime.fromisoformat(api.pop("time")).tzinfo is not None
+    assert api == {"level": "error", "message": "ERROR:    no such thing", "service": "api"}
 
 
 def test_the_file_before_comes_first(folder: Path) -> None:

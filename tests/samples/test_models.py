@@ -20,7 +20,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Builders that only make folders; what each call was asked for."""
     calls: list[list[str]] = []
 
-    def build(folder: Path, names: list[str]) -> None:
+    def build(folder: Path, names: list[str], _: object) -> None:
         calls.append(list(names))
         for name in names:
             (folder / name).mkdir()
@@ -144,14 +144,29 @@ def test_a_task_without_a_model_is_answered_by_the_stub(
 
 def test_a_builder_that_fails_is_told(tmp_path: Path) -> None:
     with pytest.raises(samples.SamplesError, match="origami"):
-        samples._build(tmp_path, ["origami"])
+        samples._build(tmp_path, ["origami"], print)
+
+
+def test_a_builder_says_which_model_it_is_at(tmp_path: Path) -> None:
+    said = list[str]()
+    samples._build(tmp_path, ["fill-mask"], said.append)
+    assert said == ["building fill-mask (1 of 1)"]
+    assert (tmp_path / "fill-mask").is_dir()
+
+
+def test_a_builder_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "_BUILD_TIMEOUT_S", 0.01)
+    with pytest.raises(samples.SamplesError, match="took over"):
+        samples._build(tmp_path, ["fill-mask"], print)
 
 
 def test_two_that_start_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builds, waits, finish = threading.Event(), threading.Event(), threading.Event()
     built: list[str] = []
 
-    def build(folder: Path, names: list[str]) -> None:
+    def build(folder: Path, names: list[str], _: object) -> None:
         builds.set()
         assert finish.wait(30)
         built.extend(names)

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from celery import Celery
+from celery.exceptions import TaskRevokedError
+from celery.result import AsyncResult
 from fastapi.testclient import TestClient
 from PIL import Image
 from pydantic import SecretStr
@@ -20,10 +22,12 @@ from pydantic import SecretStr
 from wherry.api.app import create_app
 from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings, Queue
+from wherry.jobs.celery_tasks import revoke_task
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.dead import list_dead
 from wherry.jobs.fleet import groups
-from wherry.jobs.recover import reap
+from wherry.jobs.fleet_queue import open_blocking
+from wherry.jobs.recover import cancel, reap
 
 from ...support.receiver import Receiver, status
 from ...support.redis_servers import RedisServers, redis_servers
@@ -410,19 +414,78 @@ def test_jobs_without_a_clients_name_go_on_without_home(
     until(lambda: submit(http, asked, "home").status_code == 202)
 
 
-def test_celery_tasks_of_a_family_that_is_not_at_home_are_refused(
-    family_url: str, servers: RedisServers
+@pytest.fixture
+def sent(http: httpx.Client, servers: RedisServers) -> Iterator[Callable[[str], AsyncResult]]:
+    """Sends a Celery task for a model, by the broker that is at home."""
+    home = servers.servers["home"].url
+    with Celery(broker=home, backend=home, set_as_current=False) as app:
+
+        def send(model: str) -> AsyncResult:
+            asked = {"model": model, "input": {"texts": ["a text"]}}
+            return app.send_task("wherry.submit", kwargs=asked, queue="wherry.submit")
+
+        yield send
+
+
+def test_celery_tasks_of_all_families_are_answered_at_home(
+    sent: Callable[[str], AsyncResult], serving: None, servers: RedisServers
 ) -> None:
-    servers.flush()
-    app = Celery(broker=servers.servers["home"].url, backend=servers.servers["home"].url)
-    sent = app.send_task(
-        "wherry.submit",
-        kwargs={"model": "embedding", "input": {"texts": ["a text"]}},
-        queue="wherry.submit",
+    tasks = [sent(model) for model in ("embedding", "text-to-speech", "embedding")]
+    for task in tasks:
+        assert task.get(timeout=30)
+    # Nothing is left to be told, on any.
+    kept = ("ends", "due", "tasks", "job:*")
+    until(
+        lambda: [
+            (name, left)
+            for name in servers.servers
+            for what in kept
+            if (left := servers.keys(name, f"wherry:celery:{what}"))
+        ],
+        lambda left: not left,
     )
-    with pytest.raises(Exception, match="are on a Redis of their own"):
-        sent.get(timeout=20)
-    app.close()
+
+
+def test_a_celery_task_of_another_familys_redis_is_revoked_from_home(
+    sent: Callable[[str], AsyncResult],
+    http: httpx.Client,
+    workers: dict[str, Worker],
+    servers: RedisServers,
+) -> None:
+    """As a worker at home does that hears of it."""
+    task = sent("embedding")
+    until(lambda: http.get(f"/v2/jobs/{task.id}").status_code == 202)
+    queue = open_blocking(servers.settings)
+    try:
+        for _ in range(2):  # every worker hears it
+            named = workers["home"].queue.run(revoke_task(task.id, servers.settings))
+            assert named == task.id
+            queue.run(cancel(named, servers.settings))
+    finally:
+        queue.close()
+    with pytest.raises(TaskRevokedError):
+        task.get(timeout=30)
+    assert http.get(f"/v2/jobs/{task.id}").json()["status"] == "canceled"
+
+
+def test_ends_on_a_redis_that_is_away_are_told_when_it_is_back(
+    sent: Callable[[str], AsyncResult],
+    http: httpx.Client,
+    workers: dict[str, Worker],
+    servers: RedisServers,
+) -> None:
+    task = sent("embedding")
+    until(lambda: http.get(f"/v2/jobs/{task.id}").status_code == 202)
+    until(workers["text"].serve)
+    server = servers.servers["text"]
+    server.kill()
+    try:  # others are told of meanwhile
+        other = sent("text-to-speech")
+        until(lambda: workers["home"].serve() or other.ready())
+        assert other.get(timeout=30)
+    finally:
+        server.start()
+    assert task.get(timeout=30)
 
 
 def test_one_redis_by_two_names_is_refused(

@@ -12,6 +12,7 @@ import wherry
 from wherry.jobs.drain import Drain, drain_asked
 from wherry.jobs.fleet import heartbeat
 from wherry.jobs.processes import about
+from wherry.jobs.recover import reap
 from wherry.jobs.run_workers import beat
 
 from ..conftest import WORKER, Worker
@@ -73,6 +74,28 @@ def test_one_is_found_by_its_id_or_node_name(http: httpx.Client, worker: Worker)
         assert http.get(f"/v2/workers/{quote(name)}").json()["id"] == "runs-0@here#1"
     gone = http.get("/v2/workers/text-9@here")
     assert (gone.status_code, gone.json()["error_type"]) == (404, "not_found")
+
+
+def test_a_node_whose_name_has_a_hash_is_drained_and_serves_again(
+    http: httpx.Client, worker: Worker
+) -> None:
+    node = "text-0@rack#2"
+    its_id = f"{node}#681d1eb3"
+    said = {**about(worker.jobs), "node": node, "families": ["text"]}
+    worker.queue.run(heartbeat(its_id, said, worker.jobs))
+    path = f"/v2/workers/{quote(node, safe='')}"
+    assert http.post(f"{path}/drain").json()["node"] == node
+    assert worker.queue.run(drain_asked(node, worker.jobs)) == Drain()
+    assert http.post(f"{path}/undrain").json() == {"node": node}
+    assert worker.queue.run(drain_asked(node, worker.jobs)) is None
+    # By its id, too, and when it is gone and only the word to it is left.
+    for name in (its_id, node):
+        http.post(f"{path}/drain")
+        if name == node:
+            worker.queue.run(reap(its_id, worker.jobs, gone=True))
+        told = http.post(f"/v2/workers/{quote(name, safe='')}/undrain")
+        assert told.json() == {"node": node}
+        assert worker.queue.run(drain_asked(node, worker.jobs)) is None
 
 
 def ready(worker: Worker, node: str = "text-0@here", **told: object) -> None:
