@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 import redis
 from botocore.config import Config
@@ -20,6 +24,7 @@ from wherry.jobs.settings import JobsSettings
 from wherry.ops.redis_server import RedisServer, free_port
 
 from .support.clouds import Cloud, azurite, fake_gcs
+from .support.marked_folders import is_left_out
 from .support.nursery import Nursery
 from .support.whole_files import WholeFiles
 
@@ -55,6 +60,38 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = plugins.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(session.config, "workerinput"):
         plugins.register(_Named(reporter))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of some folders no test would be selected: they are not read."""
+    return is_left_out(collection_path, config.getoption("markexpr")) or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays to the end: whoever looks for garbage passes it by."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _certificates() -> Iterator[None]:
+    """Clients of httpx share what they trust: each would read all certificates anew, for 30 ms."""
+
+    @functools.cache
+    def read(*named: str | None, **asked: Any) -> Any:
+        return httpx.create_ssl_context(**asked)
+
+    def trusted(**asked: Any) -> Any:
+        return read(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), **asked)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("httpx._transports.default.create_ssl_context", trusted)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
 from wherry.api.core.scaling import policy_of
 from wherry.api.settings import ApiSettings
@@ -19,7 +18,10 @@ from wherry.tasks.base import FAMILIES
 from wherry.telemetry.metric_specs import FLEET
 
 from ..support import manifests
+from ..support.later import Later
 from ..support.manifests import Object, labels, pod, selects
+
+cloudcoil = Later("cloudcoil.models.keda.v1alpha1")
 
 KEDA = Path(__file__).parents[2] / "ops" / "kubernetes" / "keda"
 WAYS = ("grpc", "prometheus")
@@ -43,7 +45,7 @@ def scaled_objects(way: str) -> list[Any]:
 @pytest.mark.parametrize("way", WAYS)
 def test_scaled_objects_are_what_kedas_definitions_have(way: str) -> None:
     for each in scaled_objects(way):
-        read = ScaledObject.model_validate(each)
+        read = cloudcoil.ScaledObject.model_validate(each)
         # A field that KEDA has not would be gone.
         assert read.model_dump(by_alias=True, exclude_none=True, mode="json") == each
 

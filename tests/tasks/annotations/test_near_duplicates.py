@@ -42,7 +42,7 @@ def seen(data: bytes) -> int:
     return small.look.hash
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_another_size_quality_or_format_looks_alike(seed: int) -> None:
     image = scene(seed)
     first = seen(file(image, quality=95))
@@ -83,10 +83,10 @@ def test_drawings_of_other_colours_do_not_look_alike() -> None:
 
 def test_a_crowd_of_copies_is_one_group() -> None:
     pictures = SeenPictures()
-    for place in range(5000):
+    for place in range(2200):  # more than one is held to
         pictures.note(place, looked(1 << place % 4), place.to_bytes(16, "little"))
     found = near_duplicates(pictures.table)
-    assert (found.groups, found.duplicates) == (1, 4999)
+    assert (found.groups, found.duplicates) == (1, 2199)
 
 
 def test_what_is_no_picture_has_no_hash() -> None:

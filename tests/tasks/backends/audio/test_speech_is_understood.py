@@ -104,6 +104,7 @@ def test_the_times_of_a_story_are_when_its_sentences_begin(task: LocalTask, voic
         assert min(abs(chunk.start - start) for start in starts) < 1.5, chunk
 
 
+@pytest.mark.slow  # the contract holds it of the tiny one
 def test_what_is_no_sound_fails_alone(task: LocalTask, voice: Voice) -> None:
     first, last = (voice.say(text) for text in SENTENCES[1:])
     audio = [first.tobytes(), b"RIFF, but no sound", last.tobytes()]

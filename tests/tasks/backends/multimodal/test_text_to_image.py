@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import sys
 from collections.abc import Callable
@@ -19,7 +20,12 @@ from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.text_to_image import TextToImageInput, TextToImageOutput
 
-diffusers = pytest.importorskip("diffusers", reason="in the extra of its name")
+from ....support.later import Later
+
+diffusers = Later("diffusers")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("diffusers") is None, reason="in the extra of its name"
+)
 
 PROMPTS = ["a photo of a cat", "a red car", "the quick brown fox jumps over the lazy dog"]
 

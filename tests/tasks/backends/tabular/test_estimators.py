@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.base
-import skops.io
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import FixedThresholdClassifier
@@ -30,8 +29,12 @@ from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.tabular_classification import TabularClassificationOutput
 from wherry.tasks.multimodal.tabular_regression import TabularRegressionOutput
 
+from ....support.later import Later
+
 CLASSES, NUMBERS = "tabular-classification", "tabular-regression"
 FEATURES = ["length_m", "sails"]
+
+skops_io = Later("skops.io")  # it looks through all modules that there are for its names
 TREE = "sklearn.tree._tree.Tree"
 
 Saved = Callable[..., Path]
@@ -69,7 +72,7 @@ def told(folder: Path, **changes: Any) -> None:
 @pytest.mark.parametrize("form", ["numbers", "texts", "lists"])
 def test_classes_are_the_estimators_own(form: str, tiny_model: Callable[[str], Path]) -> None:
     folder = tiny_model(CLASSES)
-    estimator = skops.io.load(folder / "model.skops")
+    estimator = skops_io.load(folder / "model.skops")
     table = boats()[["length_m", "sails", "rig"]].head(20)
     records: list[Any] = table.to_dict(orient="records")
     if form == "texts":  # as InferenceClient's own example sends numbers
@@ -90,7 +93,7 @@ def test_classes_are_the_estimators_own(form: str, tiny_model: Callable[[str], P
 def test_numbers_are_the_estimators_own(tiny_model: Callable[[str], Path]) -> None:
     folder = tiny_model(NUMBERS)
     table = boats()[FEATURES].head(20)
-    own = skops.io.load(folder / "model.skops").predict(table.to_numpy())
+    own = skops_io.load(folder / "model.skops").predict(table.to_numpy())
     answers = ask(load(folder), table.to_dict(orient="records"))
     assert [answer.predictions[0] for answer in answers] == [  # type: ignore[union-attr] # none fails
         pytest.approx([number], rel=1e-12) for number in own

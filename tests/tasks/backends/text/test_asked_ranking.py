@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from sentence_transformers import CrossEncoder
-from sentence_transformers.base.modules import Transformer
-from sentence_transformers.cross_encoder.modules import LogitScore
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -29,6 +26,11 @@ from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.ranking import RankingInput, RankingOutput
 
 from ....support import tiny
+from ....support.later import Later
+
+library = Later("sentence_transformers")
+base_modules = Later("sentence_transformers.base.modules")
+cross_modules = Later("sentence_transformers.cross_encoder.modules")
 
 TOLERANCE = 1e-3
 QUERIES = ["what is the capital of france.", "hello", "who is {document}"]
@@ -190,7 +192,7 @@ def _sentence_transformers(plain: Path, made: Path, *, alone: bool, **transforme
     """Write a folder of sentence-transformers."""
     reads = {"method": "forward", "method_output_name": "logits"}
     modality = {"text": reads, "message": {**reads, "format": "flat"}}
-    module = Transformer(
+    module = base_modules.Transformer(
         str(plain),
         transformer_task="text-generation",
         modality_config=modality,
@@ -199,8 +201,8 @@ def _sentence_transformers(plain: Path, made: Path, *, alone: bool, **transforme
     )
     module.tokenizer.chat_template = CHAT_TEMPLATE
     no, yes = (module.tokenizer.convert_tokens_to_ids(token) for token in ("no", "yes"))
-    score = LogitScore(yes, None if alone else no)
-    model = CrossEncoder(modules=[module, score], device="cpu")
+    score = cross_modules.LogitScore(yes, None if alone else no)
+    model = library.CrossEncoder(modules=[module, score], device="cpu")
     model.prompts, model.default_prompt_name = {"cars": "find cars"}, None if alone else "cars"
     model.save_pretrained(str(made))
 
@@ -209,7 +211,7 @@ def _sentence_transformers(plain: Path, made: Path, *, alone: bool, **transforme
 def test_a_folder_of_sentence_transformers(plain: Path, tmp_path: Path, *, alone: bool) -> None:
     made = tmp_path / "cross"
     _sentence_transformers(plain, made, alone=alone, max_seq_length=60)
-    theirs = CrossEncoder(str(made), device="cpu")
+    theirs = library.CrossEncoder(str(made), device="cpu")
 
     def call(query: str, text: str) -> float:
         return float(theirs.predict([(query, text)])[0])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from sentence_transformers import CrossEncoder
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from wherry.tasks.backends.base import ModelRefused
@@ -16,6 +15,9 @@ from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.ranking import Ranked, RankingInput, RankingOutput
 
 from ....support import tiny
+from ....support.later import Later
+
+library = Later("sentence_transformers")
 
 TOLERANCE = 1e-3
 QUERIES = ["what is the capital of france", "hello", "who"]
@@ -83,9 +85,9 @@ def test_a_cross_encoder_of_sentence_transformers(
     folder: Path, tmp_path: Path, length: int | None
 ) -> None:
     made = tmp_path / "cross"
-    CrossEncoder(str(folder), device="cpu").save_pretrained(str(made))
+    library.CrossEncoder(str(folder), device="cpu").save_pretrained(str(made))
     tiny.edit_json(made / "sentence_bert_config.json", max_seq_length=length)
-    theirs = CrossEncoder(str(made), device="cpu")
+    theirs = library.CrossEncoder(str(made), device="cpu")
     ranked = rank(create_task("transformers", "ranking", str(made)))
     for query, texts, own in zip(QUERIES[:2], TEXTS[:2], ranked[:2], strict=True):
         scores = theirs.predict([(query, text) for text in texts])
@@ -97,7 +99,7 @@ def test_a_cross_encoder_of_sentence_transformers(
 
 def test_a_cross_encoder_of_another_activation_is_refused(folder: Path, tmp_path: Path) -> None:
     made = tmp_path / "cross"
-    CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Tanh()).save_pretrained(
+    library.CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Tanh()).save_pretrained(
         str(made)
     )
     with pytest.raises(ModelRefused, match=r"activation\.Tanh is not served"):
@@ -109,7 +111,7 @@ def test_a_cross_encoder_of_a_broken_list_is_refused(
     folder: Path, tmp_path: Path, modules: str
 ) -> None:
     made = tmp_path / "cross"
-    CrossEncoder(str(folder), device="cpu").save_pretrained(str(made))
+    library.CrossEncoder(str(folder), device="cpu").save_pretrained(str(made))
     (made / "modules.json").write_text(modules)
     with pytest.raises(ModelRefused, match=r"modules\.json .*copy the whole folder"):
         create_task("transformers", "ranking", str(made))

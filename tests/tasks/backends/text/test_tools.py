@@ -77,7 +77,7 @@ def check(generation: Generation, *names: str) -> None:
 @pytest.mark.parametrize("family", CALLING)
 def test_required_calls_are_certain(load: Load, family: str, continuous: bool) -> None:
     backend = load(family, continuous=continuous)
-    rows = [row(tool_choice="required", do_sample=True, seed=seed) for seed in range(3)]
+    rows = [row(tool_choice="required", do_sample=True, seed=seed) for seed in range(2)]
     for answer in backend.run(rows):
         check(said(answer), "get_weather", "get_time")
 
@@ -129,7 +129,7 @@ def test_json_beside_tools_is_a_call_or_json(load: Load) -> None:
         "additionalProperties": False,
     }
     for family in CALLING:
-        asked = [row(structured_outputs={"json": schema}, do_sample=True, seed=s) for s in range(4)]
+        asked = [row(structured_outputs={"json": schema}, do_sample=True, seed=s) for s in range(2)]
         for answer in load(family).run(asked):
             generation = said(answer)
             if not generation.tool_calls:
