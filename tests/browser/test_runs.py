@@ -485,7 +485,7 @@ def cloned(page: Page, sent: list[dict[str, Any]]) -> None:
     """Send the form of a clone; what it asks is held, and a run made of it."""
 
     def made(route: Route) -> None:
-        sent.append(route.request.post_data_json)
+        sent.append(json.loads(route.request.post_data or ""))
         route.fulfill(json={"id": ID})
 
     page.route(re.compile(rf"/v2/runs/{ID}/clone"), made)

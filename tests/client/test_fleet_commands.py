@@ -66,11 +66,11 @@ def text(client: Client) -> Iterator[dict[str, Any]]:
 
 def test_workers_shows_what_each_serves_and_its_version(call: Wherry, client: Client) -> None:
     node = of_family(client, "text")["node"]
-    shown = call("workers").stdout
+    # A run worker is shown once it has said that it lives: no readiness waits for that.
+    shown = until(lambda: call("workers").stdout, lambda told: "runs-0@" in told)
     assert node in shown
     assert wherry.__version__ in shown
     assert "embedding" in shown
-    assert "runs-0@" in shown
     assert "several versions" not in shown
     [document] = lines(call("workers", "--json"))
     assert {"workers", "apis", "at"} == document.keys()
