@@ -42,6 +42,8 @@ class PlainForm:
     #: model the type of its own fields, with their names.
     names: tuple[str, ...]
     specs: tuple[TensorSpec, ...]
+    #: What the tensors' datatypes are called: an enum is slow to say so.
+    datatypes: tuple[str, ...]
     kinds: tuple[type, ...]
     inner: tuple[tuple[str, ...], ...]
     #: The fields in the order in which their tensors are sent.
@@ -87,11 +89,11 @@ class PlainForm:
         """One row as the API tells it: a tensor a field."""
         told = []
         for at in self.sent:
-            spec, values, inner = self.specs[at], items[at], self.inner[at]
+            name, values, inner = self.specs[at].name, items[at], self.inner[at]
             shape = [1, len(values), len(inner)] if inner else [1, len(values)]
             data = [value for entry in values for value in entry] if inner else values
-            datatype = spec.datatype.value
-            told.append({"name": spec.name, "shape": shape, "datatype": datatype, "data": [data]})
+            datatype = self.datatypes[at]
+            told.append({"name": name, "shape": shape, "datatype": datatype, "data": [data]})
         return told
 
 
@@ -118,6 +120,7 @@ def form_of(output: type[TaskOutput]) -> PlainForm | None:
     return PlainForm(
         names=tuple(kinds),
         specs=tuple(specs[name] for name in kinds),
+        datatypes=tuple(specs[name].datatype.value for name in kinds),
         kinds=tuple(kinds.values()),
         inner=tuple(inner.values()),
         sent=tuple(list(kinds).index(name) for name in specs),

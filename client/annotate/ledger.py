@@ -31,11 +31,13 @@ _BUFFER = 512
 #: Bytes of answers that wait to be written, at most.
 _ANSWER_BYTES = 1024 * 1024
 
-#: By name: a ledger of an earlier version has its columns in another order.
-_INSERT = (
-    "INSERT INTO rows (position, id, path, key, width, height, unread, frame, frames, time, page)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#: By name: a ledger of an earlier version has its columns in another order. Of most rows the first
+#: are all there is to say, and each value takes time.
+_COLUMNS = (
+    *("position", "id", "path", "key", "unread"),
+    *("width", "height", "frame", "frames", "time", "page"),
 )
+_SHORT = 5
 
 #: What is known of a row by its key beside where its answer is -> the table that has it.
 _JOINED = {"body": "answers", "error": "failures", "error_type": "failures"}
@@ -190,10 +192,11 @@ class Ledger:
 
         An unread row has no answer to mix up: it may be called as another is.
         """
-        width, height = size or (None, None)
-        apart = position + 1 if unread else 0
-        of = (frame.number, frame.total, frame.time_s, frame.page) if frame else (None,) * 4
-        self._pending.append((position, id_, path, key, width, height, apart, *of))
+        row: tuple[object, ...] = (position, id_, path, key, position + 1 if unread else 0)
+        if size or frame:
+            of = (frame.number, frame.total, frame.time_s, frame.page) if frame else (None,) * 4
+            row = (*row, *(size or (None, None)), *of)
+        self._pending.append(row)
         if len(self._pending) >= _BUFFER:
             self._flush()
 
@@ -206,8 +209,13 @@ class Ledger:
             self._db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", self._texts)
             self._texts.clear()
         self._flush_answers()
+        short = [row for row in self._pending if len(row) == _SHORT]
+        whole = [row for row in self._pending if len(row) > _SHORT]
         try:
-            self._db.executemany(_INSERT, self._pending)
+            for columns, rows in ((_COLUMNS[:_SHORT], short), (_COLUMNS, whole)):
+                marks = ", ".join("?" * len(columns))
+                insert = f"INSERT INTO rows ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 # our own names
+                self._db.executemany(insert, rows)
         except sqlite3.IntegrityError:
             raise twice(self._twice()) from None
         finally:
@@ -228,7 +236,7 @@ class Ledger:
 
     def _twice(self) -> str:
         seen: set[object] = set()
-        for row in (row for row in self._pending if not row[6]):
+        for row in (row for row in self._pending if not row[4]):
             known = self._db.execute(
                 "SELECT 1 FROM rows WHERE id = ? AND NOT unread AND position != ?", (row[1], row[0])
             )

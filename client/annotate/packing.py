@@ -140,11 +140,15 @@ class Packer:
         return digest.digest()[:KEY_BYTES]
 
 
+#: Not `bytes | str`, which each look at a row would make anew.
+_SIZED = (bytes, str)
+
+
 def weight(row: SourceRow) -> int:
     """The bytes of a row's files and texts."""
     size = 0
     for value in row.values.values():
-        size += len(value) if isinstance(value, bytes | str) else _weight(value)
+        size += len(value) if isinstance(value, _SIZED) else _weight(value)
     return size
 
 
@@ -152,7 +156,7 @@ def _weight(value: Any) -> int:
     """The bytes of a value's files and texts."""
     if isinstance(value, list):
         return sum(map(_weight, value))
-    return len(value) if isinstance(value, bytes | str) else 0
+    return len(value) if isinstance(value, _SIZED) else 0
 
 
 def image_of(task: Task, row: SourceRow) -> bytes | None:

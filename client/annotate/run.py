@@ -177,12 +177,12 @@ class AnnotateRun:
             yield pack.request(self.priority)
 
     def _packs_of_source(self) -> Iterator[Pack]:
-        pack, packer = Pack(), Packer(self.origin, self.ledger.hash_name)
+        pack, packer, most = Pack(), Packer(self.origin, self.ledger.hash_name), self._rows
         for rows in self._read_together():
             for packed in self._place_all(rows, packer):
-                if not pack.fits(packed, self._rows):
+                if not pack.fits(packed, most):
                     yield pack
-                    pack = Pack()
+                    pack, most = Pack(), self._rows
                 pack.add(packed)
         if pack.rows:
             yield pack
@@ -190,14 +190,14 @@ class AnnotateRun:
     def _read_together(self) -> Iterator[list[tuple[int, SourceRow | UnreadableRow]]]:
         """The source's rows, some at a time: as many as a job has, and as many bytes."""
         rows: list[tuple[int, SourceRow | UnreadableRow]] = []
-        size = 0
+        size, most = 0, self._rows
         for position, row in enumerate(self.source):
             self.progress.read += 1
             rows.append((position, row))
             size += weight(row) if isinstance(row, SourceRow) else 0
-            if len(rows) >= self._rows or size >= MAX_BYTES:
+            if len(rows) >= most or size >= MAX_BYTES:
                 yield rows
-                rows, size = [], 0
+                rows, size, most = [], 0, self._rows
         if rows:
             yield rows
 

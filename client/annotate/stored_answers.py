@@ -92,18 +92,13 @@ class StoredAnnotation(Annotation):
     _place: int
 
     def __init__(self, placed: LedgerRow, block: _Block, place: int) -> None:
-        _set(self, "index", placed.position)
-        _set(self, "id", placed.id)
-        _set(self, "path", placed.path)
-        _set(self, "size", placed.size)
-        _set(self, "text", placed.text)
-        _set(self, "frame", placed.frame)
-        _set(self, "_block", block)
-        _set(self, "_place", place)
-        _set(self, "_items", block.items(place))
+        self.index, self.id, self.path = placed.position, placed.id, placed.path
+        self.size, self.text, self.frame = placed.size, placed.text, placed.frame
+        self._block, self._place = block, place
+        self._items = block.items(place)
 
     @property
-    def output(self) -> TaskOutput:  # pyright: ignore[reportIncompatibleVariableOverride] # frozen
+    def output(self) -> TaskOutput:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] # nobody sets it
         """One row, as `Annotation` has it."""
         return self._block.row(self._place)
 
@@ -116,10 +111,6 @@ class StoredAnnotation(Annotation):
     def warning(self) -> str:
         """What is to be told beside the answer."""
         return self._block.warnings.get(str(self._place), "") if self._block.warnings else ""
-
-
-#: Past the dataclass's own, which refuses.
-_set = object.__setattr__
 
 
 class StoredAnswers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 #: Line breaks to some readers; JSON leaves them as they are.
@@ -19,6 +20,22 @@ _JSON = json.JSONEncoder(
 )
 
 
+def _writer() -> Callable[[Any], str]:
+    """What `_JSON.encode` does of an object: that makes an encoder in C for each anew, which takes
+    as long as writing a record.
+    """
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _JSON.encode
+    pieces = make(
+        None, _JSON.default, json.encoder.encode_basestring, None, ":", ",", *(False,) * 3
+    )
+    return lambda value: "".join(pieces(value, 0))
+
+
+_encode = _writer()
+
+
 def clean(text: str) -> str:
     r"""Text that UTF-8 can hold: half a surrogate pair, as in broken file names, becomes \udcff."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
@@ -27,9 +44,9 @@ def clean(text: str) -> str:
 def json_text(value: Any) -> str:
     """JSON in one line for every reader, to be written with `ERRORS`. NaN and infinity are null."""
     try:
-        text = _JSON.encode(value)
+        text = _encode(value)
     except ValueError:
-        text = _JSON.encode(_finite(value))
+        text = _encode(_finite(value))
     return unbroken(text)
 
 

@@ -133,9 +133,9 @@ def _plain(value: Decimal) -> int | float:
 
 def text_of(value: object) -> str:
     """A cell's text. Raises RowError for what is none, and for what UTF-8 cannot hold."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return utf8(bytes(value))
     if not isinstance(value, str):
+        if isinstance(value, bytes | bytearray | memoryview):
+            return utf8(bytes(value))
         raise RowError(f"expected text, found {_named(value)}")
     if not value.isascii():
         try:
