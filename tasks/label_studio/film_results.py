@@ -10,14 +10,16 @@ https://labelstud.io/tags/videorectangle and https://labelstud.io/tags/timelinel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..base import TaskOutput
+from ..values.followed import Corners, followed
 from ..values.rounding import number, percent
 from .results import Result, Size
 
-#: Left, top, right and bottom in pixels.
-Corners = tuple[float, float, float, float]
+#: What an object is that was followed: nobody said more.
+FOLLOWED = "object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,18 @@ def stretch(first: int, end: int, label: str) -> Result:
     """What frames from one to before another show; they count from 0."""
     value = {"ranges": [{"start": first + 1, "end": end}], "timelinelabels": [label]}
     return {"type": "timelinelabels", "from_name": "timeline", "value": value}
+
+
+def rectangles_of(output: TaskOutput) -> Iterator[Result]:
+    """A rectangle through the frames of each object of a row that answers masks by frame."""
+    film = followed(output)
+    frames = max(film.times, default=0) + 1
+    seconds = film.times.get(frames - 1) or 0.0
+    # Of frames without times nobody knows more than their order.
+    length = FilmLength(frames, (frames - 1) / seconds if seconds > 0 else 1.0)
+    for each in film.objects:
+        if each.boxes and film.size is not None:
+            yield rectangle_through(each.boxes, FOLLOWED, film.size, length)
 
 
 def scored(result: Result, score: float | None) -> Result:

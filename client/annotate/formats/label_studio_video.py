@@ -10,24 +10,29 @@ until a frame has another. tasks/label_studio/film_results.py writes the results
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic_core import from_json
 
 from ....tasks.annotations.fits import has_labels, items_of
-from ....tasks.label_studio.film_results import FilmLength, rectangle_through, scored, stretch
+from ....tasks.label_studio.film_results import (
+    FOLLOWED,
+    FilmLength,
+    rectangle_through,
+    scored,
+    stretch,
+)
 from ....tasks.label_studio.import_tasks import shown_path
 from ....tasks.label_studio.results import Result
+from ....tasks.values.followed import Corners, FollowedObject
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin, SampledFrame
 from .base import OutputLayout
-from .film_folder import Corners, FilmFolder, FollowedObject, WrittenFilm
+from .film_folder import FilmFolder, WrittenFilm
 from .spool import spool
 from .text import ERRORS, clean, json_text
-
-_OBJECT = "object"
 
 
 class _Stretch(NamedTuple):
@@ -106,11 +111,11 @@ class LabelStudioVideo(FilmFolder):
     def _write_objects(
         self,
         film: WrittenFilm,  # noqa: ARG002 # as the base says
-        objects: list[FollowedObject],
+        objects: Sequence[FollowedObject],
     ) -> None:
         for each in objects:
             if each.boxes:
-                self._keep(_OBJECT, None, each.boxes)
+                self._keep(FOLLOWED, None, each.boxes)
 
     def _keep(self, label: str, score: float | None, where: dict[int, Corners] | list[int]) -> None:
         if score is not None:
