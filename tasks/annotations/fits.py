@@ -132,10 +132,15 @@ def _is_captioned(task: Task) -> bool:
     return medium(task) == "image" and has_text(task)
 
 
+def _is_labelled_image(task: Task) -> bool:
+    return medium(task) == "image" and has_labels(task)
+
+
 def _is_shaped(task: Task) -> bool:
     """Whether it answers what drawing tools have: shapes in an image, or labels of it."""
-    is_labelled = medium(task) == "image" and has_labels(task)
-    return is_labelled or any(rule(task) for rule in (has_boxes, has_masks, has_keypoints))
+    return _is_labelled_image(task) or any(
+        rule(task) for rule in (has_boxes, has_masks, has_keypoints)
+    )
 
 
 def _is_drawn(task: Task) -> bool:
@@ -160,17 +165,20 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "files": files_in,
     "indexed-masks": has_segments,
     "label-studio": _is_drawn,
+    "label-studio-video": lambda task: (
+        _is_labelled_image(task) or has_boxes(task) or is_tracked(task)
+    ),
     "labelme": _is_shaped,
     "masks": masks_in,
     "mot": lambda task: has_boxes(task) or is_tracked(task),
-    "open-images": lambda task: has_boxes(task) or (medium(task) == "image" and has_labels(task)),
+    "open-images": lambda task: has_boxes(task) or _is_labelled_image(task),
     "semantic-masks": has_segments,
     "spacy": has_spans,
     "srt": has_times,
     "voc": has_boxes,
     "webvtt": has_times,
     "yolo": lambda task: has_boxes(task) or has_masks(task),
-    "yolo-classify": lambda task: medium(task) == "image" and has_labels(task),
+    "yolo-classify": _is_labelled_image,
     "yolo-obb": has_masks,
     "yolo-pose": has_keypoints,
     "yolo-seg": has_masks,

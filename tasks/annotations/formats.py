@@ -41,6 +41,7 @@ FORMATS = (
     AnnotationFormat("cvat-video", "CVAT for video"),
     AnnotationFormat("mot", "MOTChallenge"),
     AnnotationFormat("label-studio", "Label Studio", ".json"),
+    AnnotationFormat("label-studio-video", "Label Studio, films"),
     AnnotationFormat("yolo", "YOLO boxes"),
     AnnotationFormat("yolo-seg", "YOLO segments"),
     AnnotationFormat("yolo-pose", "YOLO keypoints"),

@@ -69,6 +69,36 @@ def by_pycocotools():
     }
 
 
-READERS = {"datumaro": by_datumaro, "motmetrics": by_motmetrics, "pycocotools": by_pycocotools}
+def by_label_studio_sdk():
+    from label_studio_sdk._extensions.label_studio_tools.postprocessing.video import (
+        extract_key_frames,
+    )
+    from label_studio_sdk.label_interface import LabelInterface
+
+    found = {}
+    for config in sorted(FOLDER.glob("*.xml")):
+        interface = LabelInterface(config.read_text(encoding="utf-8"))
+        interface.validate()
+        [file] = (FOLDER / config.stem).rglob("a.json")
+        [task] = json.loads(file.read_text(encoding="utf-8"))
+        [prediction] = task["predictions"]
+        errors = interface.validate_prediction(prediction, return_errors=True)
+        if not interface.validate_task({"data": task["data"]}):
+            errors.append("data")
+        frames = [
+            [frame["frame"] for frame in track["value"]["sequence"]]
+            for track in extract_key_frames(prediction["result"])
+            if track["type"] == "videorectangle"
+        ]
+        found[config.stem] = {"errors": errors, "frames": frames}
+    return found
+
+
+READERS = {
+    "datumaro": by_datumaro,
+    "label-studio-sdk": by_label_studio_sdk,
+    "motmetrics": by_motmetrics,
+    "pycocotools": by_pycocotools,
+}
 sys.stdout, told = sys.stderr, sys.stdout  # they print, too
 json.dump(READERS[sys.argv[1]](), told)

@@ -211,6 +211,7 @@ UNREAD = {
     "conll": "spaCy and lines, in its own test",
     "ctm": "lines, in its own test",
     "cvat-video": "of films",
+    "label-studio-video": "of films",
     "files": "the files as answered; the manifest is JSON, a line a row",
     "mot": "of films",
     "spacy": "in its own test",

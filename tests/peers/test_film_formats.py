@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ..client.annotate.answers import written
-from ..client.annotate.test_formats_films import FOLLOWED, ROWS
+from ..client.annotate.test_formats_films import FOLLOWED, ROWS, STRETCHES
 from .conftest import Environment
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
 #: motmetrics 1.4.0 compares boxes by a function that numpy 2 has no more.
 PACKAGES = {
     "datumaro": ("datumaro==1.13.12",),
+    "label-studio-sdk": ("label-studio-sdk==2.1.2",),
     "motmetrics": ("motmetrics==1.4.0", "numpy<2"),
     "pycocotools": ("pycocotools==2.0.11",),
 }
@@ -38,10 +39,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of three frames that are rows, and one whose objects are followed."""
     folder = tmp_path_factory.mktemp("films")
     written("coco-detection", folder / "coco.json", ROWS, "object-detection")
-    for name in ("cvat-video", "mot"):
+    written("label-studio-video", folder / "frames", STRETCHES, "image-classification")
+    (folder / "frames.xml").write_text(_view(_labels("TimelineLabels", "timeline", "sea", "fog")))
+    (folder / "wrong.xml").write_text(_view(_labels("TimelineLabels", "timeline", "sky")))
+    written("label-studio-video", folder / "wrong", STRETCHES, "image-classification")
+    for name, labels in (
+        ("label-studio-video", ("boat", "cat")),
+        ("label-studio-video-followed", ("object",)),
+    ):
+        rectangles = '<VideoRectangle name="box" toName="video"/>'
+        (folder / f"{name}.xml").write_text(_view(_labels("Labels", "label", *labels) + rectangles))
+    for name in ("cvat-video", "label-studio-video", "mot"):
         written(name, folder / name, ROWS[:3], "object-detection")
         written(name, folder / f"{name}-followed", [FOLLOWED], "video-mask-generation")
     return folder
+
+
+def _view(controls: str) -> str:
+    """A labelling configuration, as docs/annotate.md gives them."""
+    return f'<View><Video name="video" value="$video"/>{controls}</View>'
+
+
+def _labels(control: str, name: str, *values: str) -> str:
+    held = "".join(f'<Label value="{value}"/>' for value in values)
+    return f'<{control} name="{name}" toName="video">{held}</{control}>'
 
 
 Read = Callable[[str], Any]
@@ -106,3 +127,11 @@ def test_pycocotools_sees_whose_frame_an_image_is(read: Read) -> None:
 
 def _further(corners: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(round(corner + 1, 2) for corner in corners)
+
+
+def test_label_studios_sdk_sees_rectangles_and_stretches(read: Read) -> None:
+    told = read("label-studio-sdk")
+    assert told["label-studio-video"] == {"errors": [], "frames": [[1], [1], [50]]}
+    assert told["label-studio-video-followed"] == {"errors": [], "frames": [[1, 2, 3], [1, 3]]}
+    assert told["frames"] == {"errors": [], "frames": []}
+    assert told["wrong"]["errors"], "it would say so"

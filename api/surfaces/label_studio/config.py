@@ -27,6 +27,7 @@ CONTROL_OF: Mapping[str, str] = {
     "rectangle": "Rectangle",
     "rectanglelabels": "RectangleLabels",
     "textarea": "TextArea",
+    "videorectangle": "VideoRectangle",
 }
 
 #: Tag of an object -> what it shows.
@@ -114,12 +115,26 @@ class Config:
             kind = result["type"]
             control = self.control(kind, shown)
             value = _relabelled(control, kind, result["value"]) if control else None
+            if control and kind == "videorectangle":
+                value = self._called(shown, result["value"])
             if control is None or value is None or (kind == "choices" and chosen):
                 continue
             chosen |= kind == "choices"  # the surest that the project has
             named = {"from_name": control.name, "to_name": control.to_name, "value": value}
             fitted.append({**result, **named})
         return fitted
+
+    def _called(self, shown: ObjectTag, value: dict[str, Any]) -> dict[str, Any]:
+        """A rectangle under a label of the Labels beside it: its own, or the only one there; under
+        none where it has neither, for people to say what it is.
+        """
+        beside = self.control("labels", shown)
+        labels = beside.labels if beside else {}
+        only = set(labels.values())
+        own = labels.get(value["labels"][0].lower()) or (only.pop() if len(only) == 1 else "")
+        return (
+            {**value, "labels": [own]} if own else {k: v for k, v in value.items() if k != "labels"}
+        )
 
 
 def _relabelled(control: Control, kind: str, value: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ....protocol.errors import InvalidRequest, WherryError
 from ....tasks.base import Task, TaskOutput
 from ....tasks.catalog import ModelDeclaration
-from ....tasks.label_studio.results import Result, mean_score, results_of, speech_of
+from ....tasks.label_studio.film_results import rectangles_of
+from ....tasks.label_studio.results import (
+    PlacedResult,
+    Result,
+    Size,
+    mean_score,
+    results_of,
+    speech_of,
+)
 from .config import CONTROL_OF, Config, ObjectTag
 from .requests import TaskRow, content_of
 
@@ -18,8 +26,18 @@ from .requests import TaskRow, content_of
 def kinds_of(task: Task) -> frozenset[str]:
     """The types of results that a task's answers make; none where Label Studio cannot show them."""
     rows = task.example.output.rows()
-    found = {result["type"] for row in rows for _, result in results_of(row, (8, 8))}
+    found = {result["type"] for row in rows for _, result in _shown(row, (8, 8))}
     return frozenset(found | {"polygonlabels"} if "brushlabels" in found else found)
+
+
+def _shown(
+    output: TaskOutput, size: Size | None, *, polygons: bool = False
+) -> Iterator[PlacedResult]:
+    """A row's results: rectangles through a film where objects are followed in it."""
+    if "frame_indexes" in type(output).model_fields:
+        yield from map(PlacedResult._make, enumerate(rectangles_of(output)))
+        return
+    yield from results_of(output, size, polygons=polygons)
 
 
 def check(task: Task, config: Config) -> None:
@@ -64,7 +82,7 @@ def _results(config: Config, row: TaskRow, answer: TaskOutput, prefix: str) -> l
         if config.times_speech(shown):
             placed = list(speech_of(answer, _speech_label(config, shown)))
         else:
-            placed = list(results_of(answer, row.size, polygons=brush is None))
+            placed = list(_shown(answer, row.size, polygons=brush is None))
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     named = [

@@ -41,6 +41,7 @@ FORMATS = {
     "cvat-video": "cvat_video:CvatVideo",
     "mot": "mot:Mot",
     "label-studio": "label_studio:LabelStudio",
+    "label-studio-video": "label_studio_video:LabelStudioVideo",
     "yolo": "yolo:Yolo",
     "yolo-seg": "yolo_seg:YoloSeg",
     "yolo-pose": "yolo_pose:YoloPoints",

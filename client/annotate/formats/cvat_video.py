@@ -10,11 +10,12 @@ track. Frames count from 0 in the whole film; `score` is an attribute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from ....tasks.annotations.fits import has_masks, items_of, label_of
+from ....tasks.values.followed import Corners, FollowedObject
 from ..rows import Annotation, Origin, SampledFrame
 from .categories import Categories
 from .cvat_xml import (
@@ -25,7 +26,7 @@ from .cvat_xml import (
     quoted,
     score_attribute,
 )
-from .film_folder import Corners, FilmFolder, FollowedObject, WrittenFilm
+from .film_folder import FilmFolder, WrittenFilm
 from .spool import copy_spooled, spool
 from .text import ERRORS
 
@@ -73,7 +74,7 @@ class CvatVideo(FilmFolder):
         for label, shapes in told:
             self._write_track(self._count, label, shapes)
 
-    def _write_objects(self, film: WrittenFilm, objects: list[FollowedObject]) -> None:
+    def _write_objects(self, film: WrittenFilm, objects: Sequence[FollowedObject]) -> None:
         for each in objects:
             self._write_track(each.number, _OBJECT, "".join(_path(each, film.frames)))
 

@@ -7,20 +7,18 @@ picture that is a row is a film of one frame. `films.jsonl` tells what is of whi
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ....tasks.annotations.fits import is_tracked
-from ....tasks.base import TaskOutput
+from ....tasks.values.followed import FollowedFilm, FollowedObject, followed
 from ..rows import Annotation, Origin, SampledFrame
 from .base import size_of
 from .file_names import FileNames
 from .held_files import HeldFiles
 from .text import json_text
-
-#: Left, top, right and bottom.
-Corners = tuple[float, float, float, float]
 
 
 @dataclass(slots=True)
@@ -50,14 +48,6 @@ class WrittenFilm:
         return max(1, round(count / seconds)) if seconds > 0 else 1
 
 
-@dataclass(frozen=True, slots=True)
-class FollowedObject:
-    """An object and the box around it in each frame that shows it, by the frame's number."""
-
-    number: int
-    boxes: dict[int, Corners]
-
-
 class FilmFolder(HeldFiles):
     """What formats of films share; each writes its films' files."""
 
@@ -79,13 +69,14 @@ class FilmFolder(HeldFiles):
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
         if self._is_tracked:
-            size, objects, last = _followed(annotation.output)
-            self._write_objects(self._turn_to(annotation, last, size), objects)
+            told = followed(annotation.output)
+            film = self._turn_to(annotation, _last(told), told.size)
+            self._write_objects(film, told.objects)
             return
         frame = annotation.frame or SampledFrame(annotation.id, 0, 1)
-        size, told = size_of(annotation), self._told(annotation, frame)
+        size, found = size_of(annotation), self._told(annotation, frame)
         self._turn_to(annotation, frame, size)
-        self._write_frame(told)
+        self._write_frame(found)
 
     def _turn_to(
         self, annotation: Annotation, frame: SampledFrame, size: tuple[int, int] | None
@@ -131,7 +122,7 @@ class FilmFolder(HeldFiles):
         """Write what was told of a frame."""
 
     @abstractmethod
-    def _write_objects(self, film: WrittenFilm, objects: list[FollowedObject]) -> None:
+    def _write_objects(self, film: WrittenFilm, objects: Sequence[FollowedObject]) -> None:
         """Write the objects that were followed through a film."""
 
     @abstractmethod
@@ -139,27 +130,9 @@ class FilmFolder(HeldFiles):
         """Make a film's files whole."""
 
 
-def _followed(
-    output: TaskOutput,
-) -> tuple[tuple[int, int] | None, list[FollowedObject], SampledFrame]:
-    """The frames' size, the objects, and the last frame, of a row that answers masks by frame."""
-    from ....tasks.values.masks import read_mask  # numpy and Pillow, for masks alone
-    from .coco_instance import bounds
-
-    size: tuple[int, int] | None = None
-    objects: dict[int, FollowedObject] = {}
-    numbers, frames, masks, times = (
-        getattr(output, name)[0] for name in ("objects_ids", "frame_indexes", "masks", "times")
-    )
-    for number, frame, file in zip(numbers, frames, masks, strict=True):
-        mask = read_mask(file)
-        size = size or (mask.shape[1], mask.shape[0])
-        found = objects.setdefault(number, FollowedObject(number, {}))
-        if mask.any():
-            left, top, width, height = bounds(mask)
-            found.boxes[frame] = (left, top, left + width, top + height)
-    if not frames:
-        return None, [], SampledFrame("", 0, None)
-    place = max(range(len(frames)), key=frames.__getitem__)
-    time_s = times[place] if times else None
-    return size, list(objects.values()), SampledFrame("", frames[place], None, time_s)
+def _last(film: FollowedFilm) -> SampledFrame:
+    """The last frame of a film whose row is the whole of it."""
+    if not film.times:
+        return SampledFrame("", 0, None)
+    number = max(film.times)
+    return SampledFrame("", number, None, film.times[number])

@@ -14,14 +14,16 @@ than it was answered.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from ....tasks.annotations.fits import items_of
+from ....tasks.values.followed import Corners, FollowedObject
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin, SampledFrame
 from .categories import Categories
-from .film_folder import Corners, FilmFolder, FollowedObject, WrittenFilm
+from .film_folder import FilmFolder, WrittenFilm
 from .text import ERRORS, one_line
 
 _OBJECT = "object"
@@ -57,7 +59,7 @@ class Mot(FilmFolder):
         for label, before, behind in told:
             self._write(f"{before},{self._classes.number(label)},{behind}")
 
-    def _write_objects(self, film: WrittenFilm, objects: list[FollowedObject]) -> None:  # noqa: ARG002 # for formats that need its length
+    def _write_objects(self, film: WrittenFilm, objects: Sequence[FollowedObject]) -> None:  # noqa: ARG002 # for formats that need its length
         for each in objects:
             label = self._classes.number(_OBJECT)
             for frame, corners in sorted(each.boxes.items()):

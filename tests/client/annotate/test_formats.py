@@ -23,7 +23,7 @@ from .answers import HARD_IDS, box, contents, examples, origin, row, written
 
 #: Formats that hold every task.
 ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
-FILMS = {"cvat-video", "mot"}
+FILMS = {"cvat-video", "label-studio-video", "mot"}
 #: What drawing tools read: shapes in images, and labels of images.
 SHAPES = {"cvat", "labelme", "datumaro"}
 PLAIN = ALL | FILMS | SHAPES
@@ -31,7 +31,7 @@ BOXES = PLAIN | {"csv", "coco-detection", "label-studio", "yolo", "voc", "open-i
 SEGMENTS = {"coco-instance", "cvat-video", "yolo", "yolo-seg", "yolo-obb", "masks"}
 MASKS = ALL | SHAPES | SEGMENTS | {"csv", "label-studio"}
 SEEN = ALL | {"csv", "label-studio"}
-LABELS = SEEN | SHAPES | {"open-images"}
+LABELS = SEEN | SHAPES | {"open-images", "label-studio-video"}
 TABLE = ALL | {"csv"}
 FILES = ALL | {"files"}
 

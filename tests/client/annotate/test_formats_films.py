@@ -15,6 +15,7 @@ import pytest
 from datasets import load_from_disk
 
 from wherry.client.annotate.formats import writer_of
+from wherry.client.annotate.formats.base import OutputLayout
 from wherry.client.annotate.formats.jsonl import read_annotations
 from wherry.client.annotate.ledger import KEY_BYTES, Ledger
 from wherry.client.annotate.output import write_output
@@ -44,6 +45,20 @@ ROWS = [
     frame("a.mp4", 25, 1, []),
     frame("a.mp4", 49, 2, [BOAT]),
     frame("b/c.webm", 0, 3, [CAT]),
+]
+STRETCHES = [
+    replace(
+        row(
+            "image-classification",
+            index,
+            [{"label": label, "score": 0.5}] if label else [],
+            f"a.mp4#t={index}.000",
+            SIZE,
+            "films/a.mp4",
+        ),
+        frame=SampledFrame("a.mp4", 10 * index, 50, index * 0.4),
+    )
+    for index, label in enumerate(["sea", "sea", "", "fog", "sea"])
 ]
 PAGES = [
     replace(
@@ -279,7 +294,79 @@ def test_motchallenge_has_followed_objects_as_ground_truth(tmp_path: Path) -> No
     assert "frameRate=10\nseqLength=3\nimWidth=64\n" in (folder / "seqinfo.ini").read_text()
 
 
-@pytest.mark.parametrize("name", ["cvat-video", "mot"])
+def film_of(path: Path) -> dict[str, Any]:
+    """The one task of a film's file."""
+    [told] = json.loads(path.read_text())
+    assert isinstance(told, dict)
+    return told
+
+
+def test_label_studio_has_rectangles_of_single_frames(tmp_path: Path) -> None:
+    out = written("label-studio-video", tmp_path / "out", ROWS, "object-detection")
+    told = film_of(out / "a.json")
+    assert told["data"] == {"video": "films/a.mp4", "wherry_id": "a.mp4"}
+    [prediction] = told["predictions"]
+    assert prediction["score"] == pytest.approx((0.5 + 0.25 + 0.5) / 3, abs=1e-6)
+    found = prediction["result"]
+    assert [each["value"]["labels"] for each in found] == [["boat"], ["cat"], ["boat"]]
+    assert [each["score"] for each in found] == [0.5, 0.25, 0.5]
+    assert {each["type"] for each in found} == {"videorectangle"}
+    assert len({each["id"] for each in found}) == 3
+    last = found[2]["value"]
+    assert (last["framesCount"], last["duration"]) == (50, 2.0)
+    assert last["sequence"] == [
+        {
+            "frame": 50,
+            "enabled": False,
+            "rotation": 0,
+            "time": 1.96,
+            "x": 1.5625,
+            "y": 4.1667,
+            "width": 45.3125,
+            "height": 79.1666,
+        }
+    ]
+    index = [json.loads(line) for line in (out / "films.jsonl").read_text().splitlines()]
+    assert index[1] == {"file": "b/c.webm", "path": "films/b/c.webm", "annotations": "b/c.json"}
+
+
+def test_label_studio_has_a_rectangle_through_the_frames_of_a_followed_object(
+    tmp_path: Path,
+) -> None:
+    out = written("label-studio-video", tmp_path / "out", [FOLLOWED], "video-mask-generation")
+    told = film_of(out / "films" / "a.json")
+    first, second = (each["value"] for each in told["predictions"][0]["result"])
+    keyframes = [(each["frame"], each["enabled"]) for each in first["sequence"]]
+    assert keyframes == [(1, True), (2, True), (3, False)]
+    assert [each["time"] for each in first["sequence"]] == [0, 0.1, 0.2]
+    # In the second frame it is not to be seen.
+    assert [(each["frame"], each["enabled"]) for each in second["sequence"]] == [
+        (1, False),
+        (3, False),
+    ]
+    assert "score" not in told["predictions"][0]["result"][0]
+
+
+def test_label_studio_has_stretches_of_frames_of_one_label(tmp_path: Path) -> None:
+    out = written("label-studio-video", tmp_path / "out", STRETCHES, "image-classification")
+    found = film_of(out / "a.json")["predictions"][0]["result"]
+    assert [(each["type"], each["value"]) for each in found] == [
+        ("timelinelabels", {"ranges": [{"start": start, "end": end}], "timelinelabels": [label]})
+        for start, end, label in ((1, 20, "sea"), (31, 40, "fog"), (41, 50, "sea"))
+    ]
+
+
+def test_label_studio_is_told_where_films_are(tmp_path: Path) -> None:
+    layout = OutputLayout(media_prefix="/data/local-files/?d=films")
+    task = get_task("object-detection")
+    writer = writer_of("label-studio-video", task)
+    with writer(tmp_path / "out", origin(task.name), layout) as open_writer:
+        open_writer.write(ROWS[3])
+    told = film_of(tmp_path / "out" / "b" / "c.json")
+    assert told["data"]["video"] == "/data/local-files/?d=films/b/c.webm"
+
+
+@pytest.mark.parametrize("name", ["cvat-video", "label-studio-video", "mot"])
 def test_a_row_that_cannot_be_held_leaves_nothing(tmp_path: Path, name: str) -> None:
     """And a film that only such rows are of is not begun."""
     unknown = replace(ROWS[3], size=None)

@@ -26,6 +26,7 @@ RUNS = {
     "coco-keypoints": (200_000, "keypoint-detection"),
     "coco-captions": (200_000, "image-to-text"),
     "cvat-video": (200_000, "object-detection"),
+    "label-studio-video": (100_000, "object-detection"),
     "mot": (200_000, "object-detection"),
     "label-studio": (200_000, "object-detection"),
     "yolo": (20_000, "object-detection"),

@@ -45,7 +45,7 @@ CUTS = ((0, 13), (13, 14), (14, 14), (14, 40))
 LABELS = [label for label in HARD_LABELS if "\udcff" not in label]
 
 #: Of films, whose rows are told by films that are followed.
-OF_FILMS = {"mot": "video-mask-generation", "cvat-video": "video-mask-generation"}
+OF_FILMS = dict.fromkeys(("mot", "cvat-video", "label-studio-video"), "video-mask-generation")
 
 
 class PieceOnDisk:

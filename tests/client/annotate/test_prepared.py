@@ -57,7 +57,7 @@ def test_a_file_of_subtitles_is_one_of_a_folder(tmp_path: Path, out: str, name: 
         asked(tmp_path, "audio-classification", out)
 
 
-@pytest.mark.parametrize("name", ["cvat-video", "mot"])
+@pytest.mark.parametrize("name", ["cvat-video", "label-studio-video", "mot"])
 def test_a_format_of_films_is_no_pictures(tmp_path: Path, name: str) -> None:
     Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
     source = str(tmp_path / "*.png")

@@ -27,7 +27,8 @@ from ..faults import AwayError, BrokenError
 from ..files import image_type, sound_file
 from ..http import Http
 from .base import Hear, Protocol, RemoteModel, Told, in_parts
-from .openai_texts import Deltas, calls_of, check_form, counted, read_choice, sampling, tools
+from .openai_forms import CUT_BEFORE_ITS_CALL, check_calls, check_form
+from .openai_texts import Deltas, calls_of, counted, read_choice, sampling, tools
 from .openai_tokens import tokens_told
 from .streams import events
 
@@ -125,11 +126,14 @@ class OpenAI(Protocol):
         assert issubclass(output, GenerationOutput)
         text, why, choice, usage = read_choice(document)
         tokens, calls = tokens_told(choice.get("logprobs")), calls_of(choice)
-        if not calls and why != "length":
-            check_form(row, text)
+        cut = why == "length"
+        check_calls(row, calls, cut=cut)
+        certain = isinstance(row, ChatInput) and row.calls_are_certain
+        if not calls and not certain:
+            check_form(row, text, cut=cut)
         generation = Generation(
             text=text,
-            finish_reason="length" if why == "length" else "tool_calls" if calls else "stop",
+            finish_reason="length" if cut else "tool_calls" if calls else "stop",
             prompt_tokens=counted(usage, "prompt"),
             completion_tokens=counted(usage, "completion"),
             tokens=tuple(tokens) if any(token.logprob is not None for token in tokens) else None,
@@ -138,6 +142,8 @@ class OpenAI(Protocol):
         answer: TaskOutput = output(generations=[generation])
         if why not in _ENDS:
             answer = answer.warned(f"the endpoint ended the text for {why[:40]!r}")
+        if certain and not calls:
+            answer = answer.warned(CUT_BEFORE_ITS_CALL)
         return Told([answer], generation.prompt_tokens, generation.completion_tokens)
 
     async def _about_image(self, row: ImageTextToTextInput, hear: Hear | None) -> Told:

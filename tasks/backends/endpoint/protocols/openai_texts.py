@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
 
 from .....protocol.errors import RowError
 from ....base import TaskInput
@@ -148,22 +147,6 @@ def calls_of(choice: Mapping[str, Any]) -> tuple[ToolCall, ...]:
         return tuple(_CALL.validate_python(call) for call in found[:_MOST_CALLS])
     except (ValidationError, TypeError):
         raise BrokenError("the endpoint's call of a tool cannot be read") from None
-
-
-def check_form(row: TaskInput, text: str) -> None:
-    """Raise BrokenError for a text that plainly has not the form which its row asked for: a server
-    may take the words and leave them aside.
-    """
-    form = row.structured_outputs if isinstance(row, FormedInput) else None
-    if form is None:
-        return
-    if "choice" in form and text not in form["choice"]:
-        raise BrokenError("structured_outputs: the endpoint wrote none of the choices")
-    if form.keys() & {"json", "json_object"}:
-        try:
-            from_json(text)
-        except ValueError:
-            raise BrokenError("structured_outputs: the endpoint wrote no JSON") from None
 
 
 def text_of(content: Any) -> str:

@@ -229,6 +229,36 @@ def test_a_film_has_its_label(studio, serving):
     assert found["result"][0]["to_name"] == "film"
 
 
+@pytest.mark.parametrize(
+    ("labels", "called"),
+    [
+        ('<Label value="Boat"/>', ["Boat"]),
+        ('<Label value="Boat"/><Label value="Ferry" predicted_values="object"/>', ["Ferry"]),
+        ('<Label value="Boat"/><Label value="Gull"/>', None),
+    ],
+)
+def test_followed_objects_are_rectangles_through_a_film(studio, serving, labels, called):
+    shown = config(
+        '<Video name="film" value="$video"/>',
+        f'<Labels name="what" toName="film">{labels}</Labels>',
+        '<VideoRectangle name="where" toName="film"/>',
+    )
+    prompts = {"objects_ids": [1], "frame_indexes": [0], "boxes": [[1, 1, 6, 6]]}
+    data = {"video": base64.b64encode(png()).decode(), **prompts}
+    [found] = predicted(studio, "video-mask-generation", asked(shown, data))
+    assert "error" not in found, found
+    [region] = found["result"]
+    assert (region["type"], region["from_name"]) == ("videorectangle", "where")
+    assert region["to_name"] == "film"
+    assert region["value"].get("labels") == called
+    assert [each["frame"] for each in region["value"]["sequence"]] == [
+        number + 1 for number in range(region["value"]["framesCount"])
+    ]
+    assert all(0 <= each["width"] <= 100 for each in region["value"]["sequence"])
+    [missing] = predicted(studio, "video-mask-generation", asked(shown, {"video": data["video"]}))
+    assert "objects_ids" in missing["error"]
+
+
 @pytest.fixture(scope="module")
 def bucket_url(
     s3: JobsSettings, api_settings: ApiSettings, jobs_settings: JobsSettings

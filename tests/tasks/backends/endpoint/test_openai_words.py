@@ -15,7 +15,7 @@ from wherry.tasks.backends.endpoint.faults import BrokenError
 from wherry.tasks.backends.endpoint.http import Http
 from wherry.tasks.backends.endpoint.protocols import protocol_class
 from wherry.tasks.backends.endpoint.protocols.base import RemoteModel
-from wherry.tasks.base import TaskInput
+from wherry.tasks.base import TaskInput, TaskOutput
 from wherry.tasks.egress.allowed import Allowed
 from wherry.tasks.egress.guard import OutboundGuard
 from wherry.tasks.multimodal.image_text_to_text import ImageTextToTextInput
@@ -27,6 +27,7 @@ from wherry.tasks.text.generation import Generation
 from wherry.tasks.text.text_generation import TextGenerationInput
 
 ASKED = [[{"role": "user", "content": "hi"}]]
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
@@ -68,6 +69,13 @@ async def anywhere(host: str, port: int) -> Sequence[str]:
 
 def exchange(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any], Generation]:
     """What the server heard, and what its answer was read as."""
+    heard, told = asked(row, task, **message)
+    generation: Generation = told.generations[0]  # type: ignore[attr-defined] # of a text
+    return heard, generation
+
+
+def asked(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any], TaskOutput]:
+    """The same, with what is told beside the text."""
     heard: dict[str, Any] = {}
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -76,7 +84,7 @@ def exchange(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any],
         body = json.dumps({"choices": [{**choice, **message.pop("choice", {})}]}).encode()
         return httpx.Response(200, stream=httpx.ByteStream(body))
 
-    async def run() -> Generation:
+    async def run() -> TaskOutput:
         guard = OutboundGuard(
             Allowed.of("https", "host", setting="WHERRY_ENDPOINT"),
             resolve=anywhere,
@@ -86,8 +94,8 @@ def exchange(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any],
         server = protocol_class("openai")(get_task(task), RemoteModel(model="m"), http)
         try:
             [told] = (await server.ask([row], None)).rows
-            generation: Generation = told.generations[0]  # type: ignore[union-attr] # of a text
-            return generation
+            assert isinstance(told, TaskOutput)
+            return told
         finally:
             await server.close()
 
@@ -111,7 +119,8 @@ def test_a_field_is_sent_or_refused_by_its_name(field: str) -> None:
         with pytest.raises(RowError, match=field):
             exchange(row, "chat")
         return
-    heard, _ = exchange(row, "chat")
+    calls = {"tool_calls": [CALL]} if row.calls_are_certain else {}
+    heard, _ = exchange(row, "chat", **calls)
     assert {name: heard.get(name) for name in expected} == expected
 
 
@@ -131,17 +140,38 @@ def test_a_completion_has_its_form_too(form: dict[str, Any], expected: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("form", "said"), [({"json": SCHEMA}, "no {"), ({"choice": ["a", "b"]}, "c")]
+    ("form", "said", "cut"),
+    [
+        ({"json": SCHEMA}, "no {", '{"a'),
+        ({"choice": ["ab", "b"]}, "c", "a"),
+        ({"regex": "[0-9]{2}"}, "ab", "4"),
+    ],
 )
 def test_a_server_that_leaves_the_form_aside_is_not_believed(
-    form: dict[str, Any], said: str
+    form: dict[str, Any], said: str, cut: str
 ) -> None:
     row = ChatInput.validated({"messages": ASKED, "structured_outputs": form})
     with pytest.raises(BrokenError, match="structured_outputs: the endpoint wrote no"):
         exchange(row, "chat", content=said)
-    cut = {"finish_reason": "length", "message": {"content": said}}
-    _, generation = exchange(row, "chat", choice=cut)
-    assert (generation.text, generation.finish_reason) == (said, "length")
+    for begun in ("", cut):
+        choice = {"finish_reason": "length", "message": {"content": begun}}
+        _, generation = exchange(row, "chat", choice=choice)
+        assert (generation.text, generation.finish_reason) == (begun, "length")
+    if "regex" not in form:  # where one may go on is not looked into
+        with pytest.raises(BrokenError, match="structured_outputs: the endpoint wrote no"):
+            exchange(row, "chat", choice={"finish_reason": "length", "message": {"content": said}})
+
+
+@pytest.mark.parametrize("regex", ["(a+)+b", "(?=a)a*"])
+def test_no_regex_keeps_the_reader(regex: str) -> None:
+    """One would take other engines for ever; the other no engine of linear time knows."""
+    row = ChatInput.validated({"messages": ASKED, "structured_outputs": {"regex": regex}})
+    said = "a" * 100_000
+    if regex.startswith("(?="):
+        assert exchange(row, "chat", content=said)[1].text == said
+    else:
+        with pytest.raises(BrokenError, match="no match of regex"):
+            exchange(row, "chat", content=said)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +191,6 @@ def test_what_would_not_be_heard_is_refused(task: str, row: TaskInput) -> None:
         exchange(row, task)
 
 
-CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-
-
 def test_calls_of_tools_are_answered() -> None:
     row = ChatInput.validated({"messages": ASKED, "tools": [TOOL]})
     _, generation = exchange(row, "chat", content=None, tool_calls=[CALL])
@@ -178,3 +205,25 @@ def test_a_call_that_cannot_be_read_is_none(calls: Any) -> None:
     row = ChatInput.validated({"messages": ASKED, "tools": [TOOL]})
     with pytest.raises(BrokenError, match="call of a tool cannot be read"):
         exchange(row, "chat", tool_calls=calls)
+
+
+@pytest.mark.parametrize(
+    ("choice", "calls", "fault"),
+    [
+        ("required", None, "called no tool"),
+        ({"type": "function", "function": {"name": "look"}}, [], "called no tool"),
+        ("required", [{**CALL, "function": {"name": "x", "arguments": "{}"}}], "another tool"),
+    ],
+)
+def test_calls_that_were_to_be_certain_are_missed(choice: Any, calls: Any, fault: str) -> None:
+    row = ChatInput.validated({"messages": ASKED, "tools": [TOOL], "tool_choice": choice})
+    with pytest.raises(BrokenError, match=f"tool_choice: the endpoint .*{fault}"):
+        exchange(row, "chat", content="I would rather not.", tool_calls=calls)
+
+
+def test_an_answer_that_is_cut_before_its_call_says_so() -> None:
+    row = ChatInput.validated({"messages": ASKED, "tools": [TOOL], "tool_choice": "required"})
+    cut = {"finish_reason": "length", "message": {"content": "I wo"}}
+    _, answer = asked(row, "chat", choice=cut)
+    assert answer.warning == "the endpoint called no tool within max_new_tokens"
+    assert answer.model_dump()["generations"][0]["finish_reason"] == "length"
