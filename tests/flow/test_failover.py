@@ -200,8 +200,10 @@ def _goes_on(stack: Stack, client: Client, trickle: Trickle, waits: Waiting) -> 
 
 
 def _flower_knows(stack: Stack, ids: list[str]) -> bool:
-    """Whether Flower heard of one of the jobs."""
-    return not httpx.get(f"{stack.flower_url}/api/tasks", timeout=10).json().keys().isdisjoint(ids)
+    """Whether Flower heard of one of the jobs: by its newest, for all take it seconds to tell."""
+    newest: dict[str, str | int] = {"sort_by": "-received", "limit": 50}
+    found = httpx.get(f"{stack.flower_url}/api/tasks", params=newest, timeout=10)
+    return not found.json().keys().isdisjoint(ids)
 
 
 def _has_served(worker: str, client: Client, trickle: Trickle, known: int) -> bool:
