@@ -15,6 +15,9 @@ _WAITING = ("tests/flow/", "tests/ops/", "tests/runs/", "tests/workers/")
 #: What a file takes besides its tests, in tests: the start of its fleet, say.
 _BESIDES = 20
 
+#: Where a test takes as long as ten of others: those of whole fleets, some of a few minutes a file.
+_LONG, _TIMES = "tests/flow/", 10
+
 
 def mixed(sizes: Mapping[str, int]) -> list[str]:
     """Order files, given how many tests each has: those that wait go beside those that compute.
@@ -25,11 +28,15 @@ def mixed(sizes: Mapping[str, int]) -> list[str]:
     placed: list[tuple[float, str]] = []
     for waits, by in ((True, 0.8), (False, 1.0)):  # all that wait has begun by then
         files = [file for file in sizes if file.startswith(_WAITING) == waits]
-        files.sort(key=lambda file: -sizes[file])
-        takes = (sizes[file] + _BESIDES for file in files)
+        files.sort(key=lambda file: -_takes(file, sizes))
+        takes = (_takes(file, sizes) for file in files)
         *begins, end = itertools.accumulate(takes, initial=0)
         placed += [(by * begin / end, file) for begin, file in zip(begins, files, strict=True)]
     return [file for _, file in sorted(placed, key=lambda one: one[0])]
+
+
+def _takes(file: str, sizes: Mapping[str, int]) -> int:
+    return sizes[file] * (_TIMES if file.startswith(_LONG) else 1) + _BESIDES
 
 
 class _Places(list[str]):
