@@ -26,7 +26,7 @@ def test_the_fleet_hears_of_it_before_its_models_load_and_once_it_is_ready(
 ) -> None:
     load_all, states = Models.load_all, list[object]()
 
-    def loading(models: Models, **options: bool) -> None:
+    def loading(models: Models, **options: Any) -> None:
         states.append(state(process))
         load_all(models, **options)
 
@@ -37,6 +37,25 @@ def test_the_fleet_hears_of_it_before_its_models_load_and_once_it_is_ready(
     process.worker._lease.beat()
     states.append(state(process))
     assert states == ["loading", "ready", "draining"]
+
+
+def test_it_says_before_each_model_what_is_left_to_load(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat, left = process.worker._lease.beat, list[list[str]]()
+
+    def told() -> None:
+        beat()
+        [worker] = process.seen()
+        left.append(worker.info["loading"])
+
+    monkeypatch.setattr(process.worker._lease, "beat", told)
+    process.worker.start()
+    models = left[0]
+    assert GROUP.model_id in models
+    for number in range(len(models)):
+        assert models[number:] in left
+    assert left[-1] == []
 
 
 def test_it_says_what_it_serves_and_what_it_cannot(process: Process) -> None:
