@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
@@ -39,17 +39,6 @@ def _takes(file: str, sizes: Mapping[str, int]) -> int:
     return sizes[file] * (_TIMES if file.startswith(_LONG) else 1) + _BESIDES
 
 
-class _Places(list[str]):
-    """A process's tests. Each is looked for when its file is given out: 15,000 times 15,000."""
-
-    def __init__(self, tests: Iterable[str]) -> None:
-        super().__init__(tests)
-        self._places = {test: place for place, test in enumerate(self)}
-
-    def index(self, test: str, *_: object) -> int:
-        return self._places[test]
-
-
 class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
     """As `--dist loadfile` does, in another order, and goes on when a process dies.
 
@@ -59,12 +48,6 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
 
     workqueue: OrderedDict[str, dict[str, bool]]  # tests by file, and whether they are done
     _is_mixed = False
-
-    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
-        """Note the tests that a process has found."""
-        super().add_node_collection(node, collection)
-        if node in self.registered_collections:
-            self.registered_collections[node] = _Places(collection)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Give a process the next file."""
