@@ -17,6 +17,7 @@ from wherry.client import (
     commands,
     dead_commands,
     run_commands,
+    run_shown,
     terminal,
     webhook_commands,
 )
@@ -165,9 +166,9 @@ def test_what_a_run_waits_for_is_no_markup_beside_its_bar(
     server: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = terminal.Output(file=io.StringIO(), force_terminal=True, width=200)
-    monkeypatch.setattr(run_commands, "stderr", shown)
+    monkeypatch.setattr(run_shown, "stderr", shown)
     with Client(server.url) as client:
-        run_commands.watched(client, RUN["id"], as_json=False)
+        run_shown.watched(client, RUN["id"], as_json=False)
     assert isinstance(shown.file, io.StringIO)
     assert "waits: [/data]: ]0;owned" in shown.file.getvalue()
     assert "\x07" not in shown.file.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,9 +27,9 @@ def test_the_fleet_hears_of_it_before_its_models_load_and_once_it_is_ready(
 ) -> None:
     load_all, states = Models.load_all, list[object]()
 
-    def loading(models: Models, **options: Any) -> None:
+    def loading(models: Models, *, told: Callable[[], None]) -> None:
         states.append(state(process))
-        load_all(models, **options)
+        load_all(models, told=told)
 
     monkeypatch.setattr(Models, "load_all", loading)
     process.worker.start()

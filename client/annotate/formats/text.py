@@ -22,14 +22,15 @@ _JSON = json.JSONEncoder(
 
 def _writer() -> Callable[[Any], str]:
     """What `_JSON.encode` does of an object: that makes an encoder in C for each anew, which takes
-    as long as writing a record.
+    as long as writing a record. Where Python has no such encoder, or another, it is `_JSON.encode`.
     """
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
+    try:
+        make = json.encoder.c_make_encoder  # type: ignore[attr-defined] # not in its stubs
+        pieces = make(
+            None, _JSON.default, json.encoder.encode_basestring, None, ":", ",", *(False,) * 3
+        )
+    except (AttributeError, TypeError):
         return _JSON.encode
-    pieces = make(
-        None, _JSON.default, json.encoder.encode_basestring, None, ":", ",", *(False,) * 3
-    )
     return lambda value: "".join(pieces(value, 0))
 
 

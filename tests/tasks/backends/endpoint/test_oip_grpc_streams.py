@@ -9,11 +9,12 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from wherry.protocol.errors import RowError
+from wherry.protocol.errors import RowError, WherryError
 from wherry.tasks.backends.endpoint.faults import BrokenError
 from wherry.tasks.backends.endpoint.http import Http
 from wherry.tasks.backends.endpoint.protocols.base import RemoteModel, Told
 from wherry.tasks.backends.endpoint.protocols.oip_grpc import OpenInferenceGrpc
+from wherry.tasks.base import TaskOutput
 from wherry.tasks.egress.addresses import parse_networks
 from wherry.tasks.egress.allowed import Allowed
 from wherry.tasks.egress.guard import OutboundGuard
@@ -43,6 +44,13 @@ def text(piece: str, name: str = "text", **counts: int) -> Any:
         reason = into.outputs.add(name="finish_reason", datatype="BYTES", shape=[1])
         reason.contents.bytes_contents.append(b"length")
     return message
+
+
+def generation_of(row: TaskOutput | WherryError) -> dict[str, Any]:
+    """What a row was answered."""
+    assert isinstance(row, TaskOutput), row
+    generation: dict[str, Any] = row.model_dump()["generations"][0]
+    return generation
 
 
 def final() -> Any:
@@ -147,7 +155,7 @@ def test_pieces_are_heard_as_they_come_and_the_last_has_the_rest() -> None:
     server = Server(in_two)
     [row] = asked(server, heard).rows
     assert heard == ["one ", "two"]
-    generation = row.model_dump()["generations"][0]
+    generation = generation_of(row)
     assert generation["text"] == "one two"
     assert (generation["finish_reason"], generation["completion_tokens"]) == ("length", 4)
     [request] = server.streamed
@@ -159,7 +167,7 @@ def test_a_decoupled_model_of_tritons_tells_texts_alone() -> None:
     heard: list[str] = []
     [row] = asked(Server(as_triton), heard, names={"text": "OUT"}).rows
     assert heard == ["one ", "two"]
-    generation = row.model_dump()["generations"][0]
+    generation = generation_of(row)
     assert (generation["text"], generation["finish_reason"]) == ("one two", "stop")
 
 
@@ -167,7 +175,7 @@ def test_a_server_without_streams_is_asked_for_the_whole_once_it_said_so() -> No
     heard: list[str] = []
     server = Server(None)
     [row] = asked(server, heard, times=2).rows
-    assert row.model_dump()["generations"][0]["text"] == "whole"
+    assert generation_of(row)["text"] == "whole"
     assert (heard, server.asked) == ([], 2)
 
 
