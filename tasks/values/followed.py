@@ -32,7 +32,9 @@ class FollowedFilm(NamedTuple):
 
 def followed(output: TaskOutput) -> FollowedFilm:
     """The objects of a row that answers masks by frame."""
-    from .masks import read_mask  # numpy and Pillow, for masks alone
+    import numpy as np  # and Pillow, for masks alone
+
+    from .masks import read_mask
 
     size: tuple[int, int] | None = None
     objects: dict[int, FollowedObject] = {}
@@ -45,7 +47,7 @@ def followed(output: TaskOutput) -> FollowedFilm:
         size = size or (mask.shape[1], mask.shape[0])
         found = objects.setdefault(number, FollowedObject(number, {}))
         if mask.any():
-            across, down = mask.any(axis=0).nonzero()[0], mask.any(axis=1).nonzero()[0]
+            across, down = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
             found.boxes[frame] = (
                 *(int(across[0]), int(down[0])),
                 *(int(across[-1]) + 1, int(down[-1]) + 1),
