@@ -32,9 +32,9 @@ class FollowedFilm(NamedTuple):
 
 def followed(output: TaskOutput) -> FollowedFilm:
     """The objects of a row that answers masks by frame."""
-    import numpy as np
+    import numpy as np  # and Pillow, for masks alone
 
-    from .masks import read_mask  # numpy and Pillow, for masks alone
+    from .masks import read_mask
 
     size: tuple[int, int] | None = None
     objects: dict[int, FollowedObject] = {}
@@ -47,7 +47,7 @@ def followed(output: TaskOutput) -> FollowedFilm:
         size = size or (mask.shape[1], mask.shape[0])
         found = objects.setdefault(number, FollowedObject(number, {}))
         if mask.any():
-            across, down = (np.flatnonzero(mask.any(axis=axis)) for axis in (0, 1))
+            across, down = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
             found.boxes[frame] = (
                 *(int(across[0]), int(down[0])),
                 *(int(across[-1]) + 1, int(down[-1]) + 1),

@@ -9,7 +9,7 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from wherry.protocol.errors import RowError, WherryError
+from wherry.protocol.errors import RowError
 from wherry.tasks.backends.endpoint.faults import BrokenError
 from wherry.tasks.backends.endpoint.http import Http
 from wherry.tasks.backends.endpoint.protocols.base import RemoteModel, Told
@@ -44,13 +44,6 @@ def text(piece: str, name: str = "text", **counts: int) -> Any:
         reason = into.outputs.add(name="finish_reason", datatype="BYTES", shape=[1])
         reason.contents.bytes_contents.append(b"length")
     return message
-
-
-def generation_of(row: TaskOutput | WherryError) -> dict[str, Any]:
-    """What a row was answered."""
-    assert isinstance(row, TaskOutput), row
-    generation: dict[str, Any] = row.model_dump()["generations"][0]
-    return generation
 
 
 def final() -> Any:
@@ -121,6 +114,14 @@ def protocol_at(url: str, **wanted: Any) -> OpenInferenceGrpc:
     return OpenInferenceGrpc(get_task("text-generation"), model, Http(url, {}, guard, 20.0))
 
 
+def generation_of(told: Told) -> dict[str, Any]:
+    """The one row's text, and what is told of it."""
+    [row] = told.rows
+    assert isinstance(row, TaskOutput)
+    generation: dict[str, Any] = row.model_dump()["generations"][0]
+    return generation
+
+
 def asked(server: Server, heard: list[str], *, times: int = 1, **wanted: Any) -> Told:
     """What a row is answered that somebody listens to."""
 
@@ -153,9 +154,8 @@ async def as_triton(request: Any, context: Any) -> AsyncIterator[Any]:
 def test_pieces_are_heard_as_they_come_and_the_last_has_the_rest() -> None:
     heard: list[str] = []
     server = Server(in_two)
-    [row] = asked(server, heard).rows
+    generation = generation_of(asked(server, heard))
     assert heard == ["one ", "two"]
-    generation = generation_of(row)
     assert generation["text"] == "one two"
     assert (generation["finish_reason"], generation["completion_tokens"]) == ("length", 4)
     [request] = server.streamed
@@ -165,17 +165,15 @@ def test_pieces_are_heard_as_they_come_and_the_last_has_the_rest() -> None:
 
 def test_a_decoupled_model_of_tritons_tells_texts_alone() -> None:
     heard: list[str] = []
-    [row] = asked(Server(as_triton), heard, names={"text": "OUT"}).rows
+    generation = generation_of(asked(Server(as_triton), heard, names={"text": "OUT"}))
     assert heard == ["one ", "two"]
-    generation = generation_of(row)
     assert (generation["text"], generation["finish_reason"]) == ("one two", "stop")
 
 
 def test_a_server_without_streams_is_asked_for_the_whole_once_it_said_so() -> None:
     heard: list[str] = []
     server = Server(None)
-    [row] = asked(server, heard, times=2).rows
-    assert generation_of(row)["text"] == "whole"
+    assert generation_of(asked(server, heard, times=2))["text"] == "whole"
     assert (heard, server.asked) == ([], 2)
 
 
