@@ -52,7 +52,7 @@ def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
             tenth = 10 * done // total if total else 0
             here = f"{run.state} {run.waiting_for and run.waiting_for.reason} {tenth}"
             if is_quiet and here != told_last:
-                stderr.print(words, soft_wrap=True, highlight=False)
+                stderr.print(Text(words), soft_wrap=True, highlight=False)
             told_last = here
 
         run = client.runs.wait(run_id, observer=told)

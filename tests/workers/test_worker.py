@@ -27,9 +27,9 @@ def test_the_fleet_hears_of_it_before_its_models_load_and_once_it_is_ready(
 ) -> None:
     load_all, states = Models.load_all, list[object]()
 
-    def loading(models: Models, *, told: Callable[[], None]) -> None:
+    def loading(models: Models, *, strict: bool, told: Callable[[], None]) -> None:
         states.append(state(process))
-        load_all(models, told=told)
+        load_all(models, strict=strict, told=told)
 
     monkeypatch.setattr(Models, "load_all", loading)
     process.worker.start()
@@ -48,7 +48,8 @@ def test_it_says_before_each_model_what_is_left_to_load(
     def told() -> None:
         beat()
         [worker] = process.seen()
-        left.append(worker.info["loading"])
+        loading: Any = worker.info["loading"]
+        left.append(loading)
 
     monkeypatch.setattr(process.worker._lease, "beat", told)
     process.worker.start()
