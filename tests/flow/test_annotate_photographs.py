@@ -48,7 +48,13 @@ MODELS = (
     + model(
         "image-segmentation", backend="transformers", source=SEGMENTER, max_batch_size=4, threads=1
     )
-    + model("optical-character-recognition", backend="onnxruntime", max_batch_size=4, threads=1)
+    + model(
+        "optical-character-recognition",
+        backend="onnxruntime",
+        source="package:rapidocr/models",
+        max_batch_size=4,
+        threads=1,
+    )
 )
 
 #: So low that drawn shapes are found in photographs.

@@ -24,6 +24,7 @@ from wherry.protocol.errors import RowError
 from wherry.tasks.text.embedding import EmbeddingInput as Input
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
+from ..support.holding import held
 from ..support.models import model
 from ..support.promtool import promtool
 from ..support.waiting import until
@@ -98,7 +99,7 @@ def test_each_worker_shows_its_own(stack: Stack, client: Client) -> None:
         assert [line for line in done.stderr.splitlines() if not line.startswith("nv_")] == []
 
 
-MODELS = model("vectors", "embedding", max_batch_size=4, delay_s=0.05)
+MODELS = model("vectors", "embedding", max_batch_size=4, delay_s=0.05, hold="HOLD")
 VECTORS = {"model": "vectors", "version": "1"}
 
 
@@ -106,19 +107,20 @@ VECTORS = {"model": "vectors", "version": "1"}
 def own(tmp_path: Path) -> Iterator[Stack]:
     """A stack that a test may kill parts of."""
     models = tmp_path / "models.toml"
-    models.write_text(MODELS)
+    models.write_text(MODELS.replace("HOLD", str(tmp_path / "hold")))
     env = {"WHERRY_LEASE_TTL_S": "3"}
     with Stack(models=models, data_dir=tmp_path, flower=False, env=env) as stack:
         yield stack
 
 
 @pytest.mark.slow
-def test_no_kill_loses_or_repeats_a_count(own: Stack) -> None:
+def test_no_kill_loses_or_repeats_a_count(own: Stack, tmp_path: Path) -> None:
     with Client(own.url, patience_s=60) as client:
-        jobs = [client.submit("vectors", Input(texts=[f"{n}"])).id for n in range(150)]
-        until(lambda: at(own.url, "wherry_jobs_running", **VECTORS))
-        own.kill_worker("text")
-        os.kill(own.children["api"].pid or 0, signal.SIGKILL)
+        with held(tmp_path / "hold"):  # jobs run when they are all there, however long that takes
+            jobs = [client.submit("vectors", Input(texts=[f"{n}"])).id for n in range(150)]
+            until(lambda: at(own.url, "wherry_jobs_running", **VECTORS))
+            own.kill_worker("text")
+            os.kill(own.children["api"].pid or 0, signal.SIGKILL)
         ended = {**VECTORS, "state": "succeeded", "error_type": ""}
         for job_id in jobs:
             client.result(job_id)
