@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -121,6 +123,19 @@ def test_who_dies_before_all_know_the_tests_is_not_counted() -> None:
     run.go_on()
     assert run.is_over
     assert run.hooks.failed == []
+
+
+@pytest.mark.parametrize("is_given_up", [True, False])
+def test_a_run_that_is_given_up_fails(is_given_up: bool) -> None:
+    run = PlayedRun(_tests(a=3, b=3), processes=2)
+    if is_given_up:
+        run.session._max_worker_restart = 0
+        run.processes[0].is_dead = True
+    run.go_on()
+    assert run.session.session_finished
+    ended: Any = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    run.sched.pytest_sessionfinish(ended)
+    assert (ended.exitstatus == pytest.ExitCode.TESTS_FAILED) == is_given_up
 
 
 def test_a_replacement_that_finds_other_tests_is_named() -> None:

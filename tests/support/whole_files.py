@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -54,6 +55,16 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
 
     workqueue: OrderedDict[str, dict[str, bool]]  # tests by file, and whether they are done
     _places: dict[str, int] | None = None  # of each test, among all
+
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        config.pluginmanager.register(self)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a run whose processes died so often that it was given up: xdist lets it pass."""
+        is_complete = self.collection_is_completed and not self.has_pending
+        if session.exitstatus == pytest.ExitCode.OK and not is_complete:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
         """Note the tests that a process has found."""
