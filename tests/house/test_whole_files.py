@@ -73,20 +73,18 @@ def test_who_died_unnoticed_may_be_given_a_file() -> None:
 
 
 def test_a_replacement_goes_on_from_a_single_test() -> None:
-    run = PlayedRun(_tests(a=3, b=3, c=1, d=4), fatal=["a.py::test_1"], processes=2)
+    run = PlayedRun(_tests(a=4, b=3, c=3), fatal=["a.py::test_2"], processes=2)
     first, other = run.processes
-    for process in (first, other, first, other):
+    for process in (first, other, first, other, first, first, first):  # it has died of its third
         process.step()
         run.note()
-    first.step()
-    first.step()  # has died of its second; a third is left of the file
-    while other.has_a_step:
+    assert set(run.sched.assigned_work[first.node]) == {"a.py", "c.py"}
+    while not other.is_over:  # it is told that there is nothing more
         other.step()
         run.note()
-    assert other.is_over, "it was told that there is nothing more"
-    run.go_on()
+    run.go_on()  # one of a.py is left, and what comes after it is in another file
     assert run.is_over
-    assert run.hooks.failed == ["a.py::test_1"]
+    assert run.hooks.failed == ["a.py::test_2"]
 
 
 def test_a_replacement_is_given_nothing_before_it_knows_the_tests() -> None:
