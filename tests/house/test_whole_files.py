@@ -37,14 +37,17 @@ def test_a_process_that_dies_fails_one_test_and_the_others_run_once(tmp_path: Pa
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for n in range(12):
         (tmp_path / f"test_{n}.py").write_text(FATAL if n == 6 else FINE)
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", *_PLUGINS, "-n", "2", "."],
-        cwd=tmp_path,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        timeout=150,
-    )
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", "-v", *_PLUGINS, "-n", "2", "."],
+            cwd=tmp_path,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+            timeout=150,
+        )
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"no end after {late.output!r} {late.stderr!r}")
     assert "1 failed, 37 passed" in run.stdout, run.stdout
     passed = re.findall(r"PASSED (\S+)", run.stdout)
     assert len(passed) == len(set(passed)), "each once"
