@@ -7,8 +7,9 @@ import random
 from collections import Counter, deque
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import pytest
 from xdist.dsession import DSession
 from xdist.workermanage import Marker, WorkerController
 
@@ -91,14 +92,14 @@ class PlayedRun:
         self.tests, self.fatal, self.ran = list(tests), set(fatal), Counter[str]()
         self.hooks = _Hooks()
         values = {"tx": ["popen"] * processes, "maxfail": 0}
-        self.config: Any = SimpleNamespace(
-            option=SimpleNamespace(
-                debug=False, loadscopereorder=False, maxworkerrestart=None, numprocesses=None
-            ),
-            pluginmanager=SimpleNamespace(getplugin=lambda _: None, register=lambda _: None),
-            hook=self.hooks,
-            getvalue=values.__getitem__,
+        option = SimpleNamespace(
+            debug=False, loadscopereorder=False, maxworkerrestart=None, numprocesses=None
         )
+        plugins = SimpleNamespace(getplugin=lambda _: None, register=lambda _: None)
+        config = SimpleNamespace(
+            option=option, pluginmanager=plugins, hook=self.hooks, getvalue=values.__getitem__
+        )
+        self.config = cast("pytest.Config", config)
         self.specs: list[Any] = []
         self.testrunuid = "played"
         self.session = DSession(self.config)

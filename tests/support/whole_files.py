@@ -71,8 +71,8 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
         super().add_node_collection(node, collection)
         if node not in self.registered_collections:  # they are others than all have found before
             node.shutdown()
-            found = {"outcome": "failed", "longrepr": "not the tests of the others", "result": []}
-            report = pytest.CollectReport(nodeid=node.gateway.id, **found)
+            why = "it has found other tests than those before it"
+            report = pytest.CollectReport(node.gateway.id, "failed", why, None)
             self.config.hook.pytest_collectreport(report=report)
 
     def _reschedule(self, node: WorkerController) -> None:
