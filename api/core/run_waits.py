@@ -47,7 +47,7 @@ class Missing:
         found, now_ms = await service.queue.run(run_workers(service.jobs)), time.time() * 1000
         fleet = await service.fleet()
         started = families_of(service.settings.scale_to_zero)  # when a job comes
-        missing = [
+        missing: list[str] = [
             family
             for family in service.catalog.families()
             if family not in started and not is_manned(family, fleet)
