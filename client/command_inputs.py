@@ -77,10 +77,15 @@ def parameters_of(given: Sequence[str], option: str = "--param") -> dict[str, An
     parameters: dict[str, Any] = {}
     for name, value in texts_of(given, option).items():
         try:
-            parameters[name] = json.loads(value)
+            parameters[name] = json.loads(value, parse_constant=_no_number)
         except ValueError:
             parameters[name] = value
     return parameters
+
+
+def _no_number(constant: str) -> None:
+    """Raise ValueError for NaN and infinities, which would be sent as null."""
+    raise ValueError(constant)
 
 
 def texts_of(given: Sequence[str], option: str = "--input") -> dict[str, str]:

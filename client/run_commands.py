@@ -26,6 +26,9 @@ from .terminal import AsJson, Url, connected, print_error, print_json, stdout
 RunId = Annotated[str, typer.Argument(help="A run's id.")]
 RunIds = Annotated[list[str], typer.Argument(help="Ids of runs.")]
 
+#: What `Runs.clone` calls its own arguments.
+_ARGUMENTS = ("self", "run_id")
+
 #: Seconds that a server which is away is waited for.
 _PATIENCE_S = 60.0
 
@@ -165,7 +168,11 @@ def clone(
     }
     said: dict[str, Any] = {field: value for field, value in texts.items() if value}
     said |= {field: value for field, value in numbers.items() if value is not None}
-    said |= parameters_of(other or [], "--set")
+    others = parameters_of(other or [], "--set")
+    for field in others.keys() & {*said, *_ARGUMENTS, *(("parameters",) if param else ())}:
+        why = "is no field of a run" if field in _ARGUMENTS else "has an option, which is given too"
+        raise typer.BadParameter(f"--set {field}: {field} {why}")
+    said |= others
     with connected(url, _PATIENCE_S) as client:
         if param:
             asked = client.runs.get(id).parameters

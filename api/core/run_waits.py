@@ -20,20 +20,18 @@ if TYPE_CHECKING:
 #: Seconds for which a look at who is there holds.
 _LOOK_S = 2.0
 
-#: Runs whose wait is remembered, at most.
-_MOST = 1000
+#: As families are named, which have no space.
+_RUN_WORKERS = "run workers"
 
 _NO_RUN_WORKER = "no run worker is there: `wherry worker runs` starts one"
 
 
 @dataclass(slots=True)
 class Missing:
-    """Who was missing at the last look of this API, and since when a run was seen to wait."""
+    """Who was missing at the last look of this API."""
 
     looked_at: float = 0.0
-    has_run_workers: bool = True
-    #: Families whose workers are gone, or drained.
-    unmanned: frozenset[str] = frozenset()
+    #: Since when, in ms: `_RUN_WORKERS`, and families whose workers are gone or drained.
     since: dict[str, float] = field(default_factory=dict)
 
     async def told(self, service: Service, runs: Sequence[Run]) -> list[Run]:
@@ -47,45 +45,44 @@ class Missing:
     async def _look(self, service: Service) -> None:
         self.looked_at = time.monotonic()
         found, now_ms = await service.queue.run(run_workers(service.jobs)), time.time() * 1000
-        self.has_run_workers = any(
-            not is_silent(said, now_ms, service.jobs) for said in found.values()
-        )
         fleet = await service.fleet()
         started = families_of(service.settings.scale_to_zero)  # when a job comes
-        self.unmanned = frozenset(
+        missing: list[str] = [
             family
             for family in service.catalog.families()
             if family not in started and not is_manned(family, fleet)
-        )
+        ]
+        if all(is_silent(said, now_ms, service.jobs) for said in found.values()):
+            missing.append(_RUN_WORKERS)
+        self.since = {each: self.since.get(each, now_ms) for each in missing}
 
     def _with_wait(self, service: Service, run: Run) -> Run:
-        step, reason = self._missing(service, run)
+        who, step, reason = self._missing(service, run)
         if not reason:
-            self.since.pop(run.spec.id, None)
             return run
-        if len(self.since) >= _MOST:
-            self.since.clear()
-        since = self.since.setdefault(run.spec.id, time.time() * 1000)
+        since = max(self.since[who], float(run.spec.created_at_ms))
         wait = StepWait(step=step, reason=reason, since=since)
         progress = run.progress.model_copy(update={"waits": [wait]})
         return run.model_copy(update={"progress": progress})
 
-    def _missing(self, service: Service, run: Run) -> tuple[str, str]:
-        """The step that waits, and for whom; "" for nobody."""
+    def _missing(self, service: Service, run: Run) -> tuple[str, str, str]:
+        """Who is missing, the step that waits, and for what; "" for nobody."""
         at = run.progress
-        if not self.has_run_workers and not at.shards_running:
+        if _RUN_WORKERS in self.since and not at.shards_running:
             merges = run.state is RunState.MERGING
-            return "merge" if merges else "shards" if run.plan else "plan", _NO_RUN_WORKER
+            step = "merge" if merges else "shards" if run.plan else "plan"
+            return _RUN_WORKERS, step, _NO_RUN_WORKER
         try:
             family = service.catalog.get(run.spec.model, run.spec.version or None).family
         except NotFound:
-            return "", ""  # its jobs tell it
-        if run.state is RunState.RUNNING and family in self.unmanned:
-            return "shards", (
+            return "", "", ""  # its jobs tell it
+        if run.state is RunState.RUNNING and family in self.since:
+            reason = (
                 f"no worker takes jobs of {run.spec.model!r}: `wherry worker {family}` starts one, "
                 "`wherry undrain` lets a drained one serve again"
             )
-        return "", ""
+            return family, "shards", reason
+        return "", "", ""
 
 
 def _goes_on(run: Run) -> bool:

@@ -137,15 +137,9 @@ def test_it_holds_a_text_to_a_schema(client: Client) -> None:
 
 
 @pytest.mark.call(LLAMA, "as an endpoint: forms that it does not know, refused by name")
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"structured_outputs": {"choice": ["yes", "no"]}}, "none of the choices"),
-        ({"structured_outputs": {"regex": "[0-9]{2}"}, "stop": [" "]}, "no match of regex"),
-    ],
-)
-def test_a_form_that_it_leaves_aside_is_an_error(
-    client: Client, asked: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(WherryError, match=said):
-        written(client, **asked)
+def test_a_form_that_it_leaves_aside_is_an_error(client: Client) -> None:
+    """A regular expression too: but this model ends no text by itself, and of one that is cut or
+    that may have met a stop nobody can tell.
+    """
+    with pytest.raises(WherryError, match="none of the choices"):
+        written(client, structured_outputs={"choice": ["yes", "no"]})

@@ -10,11 +10,11 @@ until a frame has another. tasks/label_studio/film_results.py writes the results
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
-
-from pydantic_core import from_json
 
 from ....tasks.annotations.fits import has_labels, items_of
 from ....tasks.label_studio.film_results import (
@@ -80,10 +80,9 @@ class LabelStudioVideo(FilmFolder):
         """The frame's number, and what was found in it: labels, scores, boxes."""
         items = items_of(annotation.output)
         if self._has_labels:
-            return frame.number, [(item.label, item.score) for item in items[:1]]
+            return frame.number, [(item.label, number(item.score) or 0.0) for item in items[:1]]
         return frame.number, [
-            (item.label, item.score, (item.box.xmin, item.box.ymin, item.box.xmax, item.box.ymax))
-            for item in items
+            (item.label, number(item.score) or 0.0, _corners(item.box)) for item in items
         ]
 
     def _write_frame(self, told: tuple[int, list[Any]]) -> None:
@@ -142,13 +141,21 @@ class LabelStudioVideo(FilmFolder):
         self._found.flush()
         self._found.seek(0)
         for line in self._found:
-            label, score, where = from_json(line)
+            label, score, where = json.loads(line)  # pydantic's takes no half of a pair of UTF-16
             if isinstance(where, list):
                 yield scored(stretch(where[0], where[1], label), score)
                 continue
             boxes = {int(frame): corners for frame, corners in where.items()}
             assert film.size is not None  # there is a box
             yield scored(rectangle_through(boxes, label, film.size, length), score)
+
+
+def _corners(box: Any) -> Corners:
+    """A box's corners; 0 for what is no number."""
+    left, top, right, bottom = (
+        side if math.isfinite(side) else 0.0 for side in (box.xmin, box.ymin, box.xmax, box.ymax)
+    )
+    return left, top, right, bottom
 
 
 def _rate(film: WrittenFilm) -> float:

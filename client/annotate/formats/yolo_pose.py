@@ -7,12 +7,11 @@ box is the smallest around the points, a pixel at least. See yolo_folder.py for 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
-
-from pydantic_core import from_json
 
 from ....tasks.annotations.fits import items_of
 from ..rows import Annotation, Origin
@@ -75,7 +74,7 @@ class YoloPoints(YoloFolder):
         if self._fewest is not None and self._fewest < len(self._points):
             with (self.path / "images.jsonl").open(encoding="utf-8") as index:
                 for line in index:
-                    self._fill_up(self.path / from_json(line)["file"])
+                    self._fill_up(self.path / json.loads(line)["file"])
         self.notes.append(
             "data.yaml has no flip_idx, since answers do not say which points are each other's "
             "mirror: Ultralytics trains without flips until you add it"

@@ -229,14 +229,22 @@ class Calls:
         except RowError:
             self._worked()
             raise
+        except BrokenError as error:
+            if error.tokens_in or error.tokens_out:
+                self._charge(error.tokens_in, error.tokens_out, guess)
+            raise
         finally:
             self._idle.add(task)
             done.share_s += (self._clock() - began) / max(1, self.window.width)
         self.window.answered()
         self._worked()
-        self._limits.tokens.settle(told.tokens_in + told.tokens_out - guess)
-        self._limits.spending.add(told.tokens_in, told.tokens_out)
+        self._charge(told.tokens_in, told.tokens_out, guess)
         return told.rows
+
+    def _charge(self, tokens_in: int, tokens_out: int, guess: int) -> None:
+        """Settle what an answer took; one that is of no use costs as much."""
+        self._limits.tokens.settle(tokens_in + tokens_out - guess)
+        self._limits.spending.add(tokens_in, tokens_out)
 
     def _worked(self) -> None:
         self._pause_s = self._first_pause_s

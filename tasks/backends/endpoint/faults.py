@@ -42,8 +42,12 @@ class AwayError(EndpointFault):
 
 class BrokenError(EndpointFault):
     """The answer broke off, or did not come in time, or the server raised: it may be the row's
-    doing after all, so it is tried some times only.
+    doing after all, so it is tried some times only. What was answered may have counted tokens.
     """
+
+    def __init__(self, text: str, tokens_in: int = 0, tokens_out: int = 0) -> None:
+        super().__init__(text)
+        self.tokens_in, self.tokens_out = tokens_in, tokens_out
 
 
 def check_status(

@@ -211,7 +211,14 @@ def test_a_run_says_who_is_missing_that_would_do_it(http, runs, worker):
 
     begun(http, id="r")
     until(reason, lambda told: "`wherry worker runs` starts one" in told)
-    assert http.get("/v2/runs").json()["runs"][0]["waiting_for"]["step"] == "plan"
+    first = http.get("/v2/runs").json()["runs"][0]
+    assert first["waiting_for"]["step"] == "plan"
+    begun(http, id="later")
+    later = http.get("/v2/runs/later").json()
+    assert later["waiting_for"]["since"] >= later["created_at"], "it did not wait before it was"
+    assert http.post("/v2/runs/later/cancel").status_code == 200
+    found = http.get("/v2/runs/r").json()["waiting_for"]
+    assert found == first["waiting_for"], "since the first time, whoever else waits"
     runs.queue.run(beat("tester", {"seen_at_ms": time.time() * 1000}, runs.jobs))
     until(reason, lambda told: told == "None")
     runs.plan(1)

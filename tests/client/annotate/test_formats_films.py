@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,26 @@ def test_label_studio_has_stretches_of_frames_of_one_label(tmp_path: Path) -> No
         ("timelinelabels", {"ranges": [{"start": start, "end": end}], "timelinelabels": [label]})
         for start, end, label in ((1, 20, "sea"), (31, 40, "fog"), (41, 50, "sea"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("xmin", math.nan), ("ymax", math.inf), ("score", math.nan), ("label", "a\ud800\u2028b")],
+)
+def test_label_studio_has_all_of_a_film_whatever_one_answer_holds(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    """What cannot be said of one box would else end the whole output."""
+    told = (row := ROWS[0]).output.model_dump()
+    [[found]] = told.values()
+    (found[0] if field in found[0] else found[0]["box"])[field] = value
+    output = type(row.output).model_validate({name: [found] for name in told})
+    rows = [replace(row, output=output), *ROWS[1:]]
+    out = written("label-studio-video", tmp_path / "out", rows, "object-detection")
+    told = film_of(out / "a.json")["predictions"][0]["result"]
+    assert len(told) == 3
+    assert all(0 <= told[0]["value"]["sequence"][0][side] <= 100 for side in ("x", "width"))
+    assert all(math.isfinite(each["score"]) for each in told)
 
 
 def test_label_studio_is_told_where_films_are(tmp_path: Path) -> None:

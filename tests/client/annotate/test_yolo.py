@@ -224,6 +224,15 @@ def points(*found: tuple[int, str, float, float]) -> list[dict[str, Any]]:
     return [{"label": name, "score": 0.5, "x": x, "y": y, "object": o} for o, name, x, y in found]
 
 
+def test_a_broken_name_does_not_end_poses(tmp_path: Path) -> None:
+    """Points that are seen later have each file read again, by what the index says."""
+    first = replace(row(POSE, 0, points((0, "nose", 32, 24)), size=SMALL), id="a\udcff.png")
+    rows = [first, row(POSE, 1, points((0, "nose", 1, 1), (0, "eye", 4, 3)), size=SMALL)]
+    laid_out("yolo-pose", tmp_path / "out", rows, POSE)
+    lengths = {len(file.read_text().split()) for file in (tmp_path / "out/labels").iterdir()}
+    assert lengths == {5 + 2 * 3}
+
+
 def test_poses_have_a_place_for_every_point(tmp_path: Path) -> None:
     rows = [
         row(POSE, 0, points((0, "nose", 32, 24)), size=SMALL),

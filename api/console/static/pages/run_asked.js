@@ -46,7 +46,7 @@ export function likeOf(run) {
     ...{ out, query, order_by, media_prefix, images, every: run.every, frames: run.frames, split: pairs(run.split, ", ") },
     ...{ reuse: run.reuse === false ? "no" : "", near_duplicates: run.near_duplicates ? "1" : "", overwrite: run.overwrite ? "1" : "" },
     ...{ priority: run.priority === 9 ? "" : run.priority, max_device_seconds: run.max_device_seconds, deadline_s: run.deadline_s },
-    ...{ max_errors: max_errors?.toString(), shard_rows: run.shard_rows, kept_s: run.kept_s, metadata: lines(run.metadata ?? {}) },
+    ...{ max_errors: max_errors?.toString(), shard_rows: run.shard_rows, kept_s: keptOf(run), metadata: lines(run.metadata ?? {}) },
     ...{ follow_every_s: follow?.every_s === 2 ? "" : follow?.every_s, part_every_s: follow?.part_every_s, follow_for_s: follow?.for_s },
   };
   return {
@@ -56,6 +56,11 @@ export function likeOf(run) {
     others: Object.fromEntries(Object.entries(others).map(([key, value]) => [key, value ? String(value) : ""])),
     called: run.webhook_host ?? "",
   };
+}
+
+/** How long it is kept, where anybody but an operator may say so. @param {import("../lib/runs.js").Run} run */
+function keptOf({ kept_s: kept }) {
+  return kept && kept >= 60 && kept <= 365 * 86_400 ? kept : "";
 }
 
 /**

@@ -73,17 +73,19 @@ class OpenInference(RowsTogether):
             if (value := getattr(row, spec.field)) is not None:
                 name = self.wanted.names.get(spec.name, spec.name)
                 fields[name] = value[0] if spec.field in row.ROWS else value
-        text, ends = "", dict[str, Any]()
+        text, ends, has_text = "", dict[str, Any](), False
         path, body = f"{self._path}/generate_stream", to_json(fields)
         async with self.http.open("POST", path, body, _JSON) as reply:
             async for event in events(reply.aiter_bytes()):
                 if "error" in event:
                     said = quoted(to_json(event), self.http.hidden)
                     raise BrokenError(f"the endpoint's stream ended{said}")
-                ends = event
+                ends, has_text = event, has_text or "text_output" in event
                 if piece := str(event.get("text_output") or ""):
                     text += piece
                     hear(Token(UNNUMBERED, piece, None))
+        if not has_text:
+            raise BrokenError("the endpoint's stream ended without an answer")
         told = {name: ends[name] for name in Generation.model_fields if name in ends}
         counted = {"finish_reason": "stop", "prompt_tokens": 0, "completion_tokens": 0}
         generation = Generation.model_validate({**counted, **told, "text": text})

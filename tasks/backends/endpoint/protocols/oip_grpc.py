@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,9 @@ from .rows_together import RowsTogether
 _ROW = frozenset({"INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
 _ASTRAY = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "UNIMPLEMENTED"})
 
+#: How implementations of gRPC say that a message is too large: their code is a full queue's.
+_TOO_LARGE = re.compile("larger than max|exceeds maximum size", re.IGNORECASE)
+
 #: Bytes of one message, or of one stream, at most.
 _MOST_BYTES = 1 << 28
 
@@ -41,6 +45,7 @@ class OpenInferenceGrpc(RowsTogether):
     def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
         super().__init__(task, wanted, http)
         self._channel: grpc.aio.Channel | None = None
+        self._opening = asyncio.Lock()
         #: Whether it is thought to tell texts piece by piece.
         self._streams = issubclass(task.output, GenerationOutput)
 
@@ -71,19 +76,20 @@ class OpenInferenceGrpc(RowsTogether):
         """
         streamed = request.model_copy(update={"parameters": {**request.parameters, STREAM: True}})
         method, channel = "ModelStreamInfer", await self._opened()
-        call = channel.stream_stream(
+        # A stream of one request: sent at once, so that waiting for the answer bounds that, too.
+        call = channel.unary_stream(
             f"/{SERVICE}/{method}",
             request_serializer=MESSAGES["ModelInferRequest"].SerializeToString,
             response_deserializer=lambda body: body,
-        )(metadata=self._metadata())
+        )(self._message(streamed), metadata=self._metadata())
         try:
-            await call.write(self._message(streamed))
-            await call.done_writing()
             async for response in self._pieces(call):
                 if response.error_message and text.begun:
                     said = quoted(response.error_message.encode(), self.http.hidden)
                     raise BrokenError(f"the endpoint's stream ended{said}")
                 if response.error_message:
+                    # MLServer's message has the model's name in this place.
+                    self._streams &= response.error_message != self.wanted.model
                     return False
                 text.add(_response(response.infer_response))
         except grpc.aio.AioRpcError as error:
@@ -148,11 +154,13 @@ class OpenInferenceGrpc(RowsTogether):
             return RowError(f"the endpoint answered {code}{said}")
         if code in _ASTRAY:
             return AwayError(f"it answers {code}")
+        if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(said):
+            return RowError(f"the endpoint takes no message so large{said}")
         if code == "RESOURCE_EXHAUSTED":
             return EndpointBusyError(f"it answers {code}")
         if code == "UNAVAILABLE":
-            assert self._channel is not None
-            is_there = self._channel.get_state() is grpc.ChannelConnectivity.READY
+            there = grpc.ChannelConnectivity.READY
+            is_there = self._channel is not None and self._channel.get_state() is there
             return (
                 EndpointBusyError(f"it answers {code}") if is_there else AwayError("no connection")
             )
@@ -161,12 +169,13 @@ class OpenInferenceGrpc(RowsTogether):
     async def _opened(self) -> grpc.aio.Channel:
         """The channel, whose address was checked when it was opened; a lost one is checked anew."""
         lost = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
-        if self._channel is not None and self._channel.get_state() in lost:
-            await self._channel.close()
-            self._channel = None
-        if self._channel is None:
-            self._channel = await self._dialed()
-        return self._channel
+        async with self._opening:
+            if self._channel is not None and self._channel.get_state() in lost:
+                channel, self._channel = self._channel, None
+                await channel.close()
+            if self._channel is None:
+                self._channel = await self._dialed()
+            return self._channel
 
     async def _dialed(self) -> grpc.aio.Channel:
         try:

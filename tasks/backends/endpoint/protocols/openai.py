@@ -125,26 +125,31 @@ class OpenAI(Protocol):
         output = self.task.output
         assert issubclass(output, GenerationOutput)
         text, why, choice, usage = read_choice(document)
-        tokens, calls = tokens_told(choice.get("logprobs")), calls_of(choice)
-        cut = why == "length"
-        check_calls(row, calls, cut=cut)
+        took = counted(usage, "prompt"), counted(usage, "completion")
+        tokens, cut = tokens_told(choice.get("logprobs")), why == "length"
         certain = isinstance(row, ChatInput) and row.calls_are_certain
-        if not calls and not certain:
-            check_form(row, text, cut=cut)
+        broken_off = cut or why not in _ENDS
+        try:
+            calls = calls_of(choice)
+            check_calls(row, calls, cut=broken_off)
+            if not calls and not certain:
+                check_form(row, text, cut=broken_off)
+        except BrokenError as error:
+            raise BrokenError(str(error), *took) from None
         generation = Generation(
             text=text,
             finish_reason="length" if cut else "tool_calls" if calls else "stop",
-            prompt_tokens=counted(usage, "prompt"),
-            completion_tokens=counted(usage, "completion"),
+            prompt_tokens=took[0],
+            completion_tokens=took[1],
             tokens=tuple(tokens) if any(token.logprob is not None for token in tokens) else None,
             tool_calls=calls or None,
         )
         answer: TaskOutput = output(generations=[generation])
         if why not in _ENDS:
             answer = answer.warned(f"the endpoint ended the text for {why[:40]!r}")
-        if certain and not calls:
+        if certain and cut and not calls:
             answer = answer.warned(CUT_BEFORE_ITS_CALL)
-        return Told([answer], generation.prompt_tokens, generation.completion_tokens)
+        return Told([answer], *took)
 
     async def _about_image(self, row: ImageTextToTextInput, hear: Hear | None) -> Told:
         del hear  # no task of pictures is streamed

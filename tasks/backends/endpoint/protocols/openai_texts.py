@@ -79,6 +79,7 @@ class Deltas:
     def __init__(self) -> None:
         self._text, self._why, self._usage = "", "stop", dict[str, Any]()
         self._tokens: list[Token] = []
+        self._begun = False
         self._calls: dict[int, dict[str, Any]] = {}
 
     def add(self, event: Any) -> list[Token]:
@@ -88,7 +89,7 @@ class Deltas:
         self._usage = event.get("usage") or self._usage
         brought: list[Token] = []
         for choice in event.get("choices") or ():
-            delta = choice.get("delta") or {}
+            delta, self._begun = choice.get("delta") or {}, True
             text = text_of(delta.get("content") or choice.get("text"))
             brought += tokens_told(choice.get("logprobs")) or (
                 [Token(UNNUMBERED, text, None)] if text else []
@@ -113,7 +114,9 @@ class Deltas:
             raise BrokenError(f"the endpoint calls more than {_MOST_CALLS} tools")
 
     def whole(self) -> Any:
-        """As it would have come at once."""
+        """As it would have come at once. Raises BrokenError where nothing came."""
+        if not self._begun:
+            raise BrokenError("the endpoint's stream ended without an answer")
         calls = [
             {"id": call.pop("id"), "type": "function", "function": call}
             for _, call in sorted(self._calls.items())

@@ -216,6 +216,18 @@ def test_what_a_day_may_cost_is_never_passed_by_more_than_is_under_way() -> None
     assert calls.why_shut == "what may be spent in a day is spent"
 
 
+def test_answers_of_no_use_cost_too() -> None:
+    async def serve(texts: Sequence[str], hear: Hear | None) -> None:
+        raise BrokenError("no JSON", 2, 3)
+
+    protocol = Scripted(serve)
+    calls = calls_of(protocol, prices=Prices(1e6, 1e6, 12.0))  # 5 an answer
+    [answer] = asked(calls, "a").answers
+    assert isinstance(answer, NotAnsweredError)
+    assert len(protocol.asked) == 3
+    assert calls.why_shut == "what may be spent in a day is spent"
+
+
 def test_tokens_are_told_once_though_the_row_goes_again() -> None:
     tries: list[Any] = []
 

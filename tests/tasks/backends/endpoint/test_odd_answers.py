@@ -135,6 +135,13 @@ def test_a_stream_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> N
         asked(b'data: {"choices":[{"text":"a"}]}\n\n' * 100, told=[])
 
 
+@pytest.mark.parametrize("protocol", ["oip", "openai"])
+@pytest.mark.parametrize("body", [b"", b'{"text": "a"}', b'data: {"id": "1"}\n\n'], ids=len)
+def test_a_stream_without_a_text_is_not_an_empty_one(protocol: str, body: bytes) -> None:
+    with pytest.raises(BrokenError, match="stream ended without an answer"):
+        asked(body + b"\ndata: [DONE]\n\n", protocol=protocol, told=[])
+
+
 def test_a_streams_error_has_no_key() -> None:
     event = json.dumps({"error": f"Bearer {KEY} is wrong"}).encode()
     with pytest.raises(BrokenError) as raised:

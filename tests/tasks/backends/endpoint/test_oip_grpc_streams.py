@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 
 from wherry.protocol.errors import RowError
-from wherry.tasks.backends.endpoint.faults import BrokenError
+from wherry.tasks.backends.endpoint.faults import AwayError, BrokenError
 from wherry.tasks.backends.endpoint.http import Http
 from wherry.tasks.backends.endpoint.protocols.base import RemoteModel, Told
 from wherry.tasks.backends.endpoint.protocols.oip_grpc import OpenInferenceGrpc
@@ -60,8 +60,13 @@ def failed(said: str) -> Any:
 class Server:
     """Answers streams as told, and ModelInfer with the text `whole`."""
 
-    def __init__(self, answers: Answers | None, infer: Callable[[Any], Any] | None = None) -> None:
-        self._answers, self._infer = answers, infer
+    def __init__(
+        self,
+        answers: Answers | None,
+        infer: Callable[[Any], Any] | None = None,
+        most_bytes: int = -1,
+    ) -> None:
+        self._answers, self._infer, self._most_bytes = answers, infer, most_bytes
         self.streamed: list[Any] = []
         self.asked = 0
         self.left = asyncio.Event()
@@ -72,7 +77,9 @@ class Server:
             handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
                 self._stream, *_READ
             )
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(
+            options=[("grpc.max_receive_message_length", self._most_bytes)]
+        )
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE, handlers),)
         )
@@ -188,6 +195,56 @@ def test_a_row_that_a_stream_refuses_is_refused_with_a_code() -> None:
         asked(told, [])
 
 
+async def as_mlserver(request: Any, context: Any) -> AsyncIterator[Any]:
+    """ModelInfer's own message, which has the model's name where others have an error."""
+    message = text("one").infer_response
+    message.model_name = "m"
+    yield message
+
+
+def test_a_server_whose_streams_are_of_another_form_is_asked_twice_once_only() -> None:
+    server = Server(as_mlserver)
+    assert generation_of(asked(server, [], times=3))["text"] == "whole"
+    assert (len(server.streamed), server.asked) == (1, 3)
+
+
+@pytest.mark.parametrize("hear", [None, lambda _: None])
+def test_a_message_that_is_too_large_is_its_rows_fault(hear: Any) -> None:
+    """Busy would be asked again for ever, and a batch would never be asked in parts."""
+
+    async def run() -> None:
+        async with Server(in_two, most_bytes=1000) as url:
+            protocol = protocol_at(url)
+            try:
+                await protocol.ask([TextGenerationInput(texts=["a" * 2000])], hear)
+            finally:
+                await protocol.close()
+
+    with pytest.raises(RowError, match="takes no message so large"):
+        asyncio.run(run())
+
+
+def test_a_server_that_does_not_read_is_not_waited_for_for_ever() -> None:
+    async def run() -> None:
+        async def deaf(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+            await asyncio.Event().wait()
+            yield text("never")
+
+        server = Server(in_two)
+        server._stream = deaf  # type: ignore[method-assign] # reads nothing at all
+        async with server as url:
+            protocol = protocol_at(url)
+            protocol.http.timeout_s = 0.5
+            try:
+                async with asyncio.timeout(20):
+                    await protocol.ask([TextGenerationInput(texts=["a" * 30_000_000])], print)
+            finally:
+                await protocol.close()
+
+    with pytest.raises(BrokenError, match="no answer within"):
+        asyncio.run(run())
+
+
 async def breaking_off(request: Any, context: Any) -> AsyncIterator[Any]:
     yield text("one ")
     yield failed("out of memory")
@@ -219,6 +276,36 @@ async def other_tensors(request: Any, context: Any) -> AsyncIterator[Any]:
 def test_a_stream_without_a_text_is_no_answer(answers: Answers, said: str) -> None:
     with pytest.raises(BrokenError, match=said):
         asked(Server(answers), [])
+
+
+def test_a_call_that_fails_while_another_dials_anew_is_away() -> None:
+    async def run() -> None:
+        dialing, gone = asyncio.Event(), asyncio.Event()
+        async with Server(endless) as url:
+            protocol, first = protocol_at(url), asyncio.Event()
+            row = TextGenerationInput(texts=["a"])
+            task = asyncio.create_task(protocol.ask([row], lambda _: first.set()))
+            await first.wait()
+        protocol._channel = None  # as one that dials anew has it
+
+        async def dialed() -> grpc.aio.Channel:
+            dialing.set()
+            await gone.wait()
+            raise AwayError("no connection")
+
+        protocol._dialed = dialed  # type: ignore[method-assign] # one that takes its time
+        other = asyncio.create_task(protocol.ask([row], None))
+        await dialing.wait()
+        try:
+            with pytest.raises(AwayError):
+                await task
+        finally:
+            gone.set()
+            with pytest.raises(AwayError):
+                await other
+            await protocol.close()
+
+    asyncio.run(run())
 
 
 async def endless(request: Any, context: Any) -> AsyncIterator[Any]:

@@ -74,14 +74,17 @@ def exchange(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any],
     return heard, generation
 
 
-def asked(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any], TaskOutput]:
+def asked(
+    row: TaskInput, task: str, usage: Any = None, **message: Any
+) -> tuple[dict[str, Any], TaskOutput]:
     """The same, with what is told beside the text."""
     heard: dict[str, Any] = {}
 
     def answer(request: httpx.Request) -> httpx.Response:
         heard.update(json.loads(request.content))
         choice = {"finish_reason": "stop", "message": {"content": "{}", **message}}
-        body = json.dumps({"choices": [{**choice, **message.pop("choice", {})}]}).encode()
+        whole = {"choices": [{**choice, **message.pop("choice", {})}], "usage": usage}
+        body = json.dumps(whole).encode()
         return httpx.Response(200, stream=httpx.ByteStream(body))
 
     async def run() -> TaskOutput:
@@ -160,6 +163,47 @@ def test_a_server_that_leaves_the_form_aside_is_not_believed(
     if "regex" not in form:  # where one may go on is not looked into
         with pytest.raises(BrokenError, match="structured_outputs: the endpoint wrote no"):
             exchange(row, "chat", choice={"finish_reason": "length", "message": {"content": said}})
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"regex": ".*"}, "a\nb"),
+        ({"regex": r"\<b\>.*\</b\>"}, "<b>x</b>"),
+        ({"regex": "[a&&b]+"}, "a&b"),
+        ({"regex": "[a[b]]"}, "[]"),
+        ({"json_object": True}, ' {"a": "\\ud800"}\n'),
+        ({"json_object": True}, '{"a": ' + "[" * 500 + "]" * 500 + "}"),
+    ],
+)
+def test_what_other_readers_take_is_no_fault(form: dict[str, Any], said: str) -> None:
+    row = ChatInput.validated({"messages": ASKED, "structured_outputs": form})
+    assert exchange(row, "chat", content=said)[1].text == said
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [({"json": SCHEMA}, '{"a": 1,'), ({"regex": "[0-9]{2};"}, "12"), ({"choice": ["a;b"]}, "a")],
+)
+def test_a_form_may_end_where_its_row_had_it_end(form: dict[str, Any], said: str) -> None:
+    row = ChatInput.validated({"messages": ASKED, "structured_outputs": form, "stop": [";", "}"]})
+    assert exchange(row, "chat", content=said)[1].text == said
+
+
+def test_a_text_that_a_server_breaks_off_says_why_and_no_more() -> None:
+    form = ChatInput.validated({"messages": ASKED, "structured_outputs": {"json": SCHEMA}})
+    call = ChatInput.validated({"messages": ASKED, "tools": [TOOL], "tool_choice": "required"})
+    choice = {"finish_reason": "content_filter", "message": {"content": '{"a'}}
+    for row in (form, call):
+        _, answer = asked(row, "chat", choice=choice)
+        assert answer.warning == "the endpoint ended the text for 'content_filter'"
+
+
+def test_an_answer_of_no_use_has_its_tokens_counted() -> None:
+    row = ChatInput.validated({"messages": ASKED, "structured_outputs": {"json": SCHEMA}})
+    with pytest.raises(BrokenError) as broken:
+        exchange(row, "chat", content="no", usage={"prompt_tokens": 7, "completion_tokens": 2})
+    assert (broken.value.tokens_in, broken.value.tokens_out) == (7, 2)
 
 
 @pytest.mark.parametrize("regex", ["(a+)+b", "(?=a)a*"])
