@@ -63,7 +63,10 @@ def hand_over(
     try:
         change = _Change(pool.sentinel_manager.sentinels, where.master, patience_s)
         before = change.begin()
-        replicas = _following(client)
+        try:
+            replicas = _following(client)
+        except redis.RedisError as error:
+            raise FailoverRefusedError(f"{before} does not say who follows it: {error}") from None
         pool.disconnect()  # else the last primary would be asked who follows it
         after = change.watch(before)
         return HandedOver(before, after, change.followed_by(client, replicas), replicas)

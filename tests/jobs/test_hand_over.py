@@ -82,6 +82,13 @@ def test_a_minority_of_sentinels_is_refused(in_step: FailingOver) -> None:
         hand_over(alone)
 
 
+def test_a_primary_that_lets_us_not_in_is_left_as_it_is(in_step: FailingOver) -> None:
+    primary = in_step.primary
+    with pytest.raises(FailoverRefusedError, match=f"127.0.0.1:{primary.port} does not say"):
+        hand_over(in_step.url.replace("sentinel://", "sentinel://nobody:wrong@"))
+    assert in_step.primary is primary
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
