@@ -87,7 +87,7 @@ def is_revoked(task_id: str, settings: JobsSettings) -> Call[bool]:
 
 
 def _is_mark(reply: bytes | None) -> bool:
-    """Whether what stands for a task says that it was revoked, before its job.s name."""
+    """Whether what stands for a task says that it was revoked, before its job's name."""
     return reply is not None and (not reply or reply.startswith(b"!"))
 
 

@@ -9,7 +9,6 @@ and the next one is told.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -36,7 +35,7 @@ class FailoverRefusedError(Exception):
 
 
 class HandedOver(NamedTuple):
-    """Who was the primary, who is now, and how many follow it of those that did."""
+    """Who was the primary, who is now, and how many follow it where how many did."""
 
     before: str
     after: str
@@ -44,16 +43,19 @@ class HandedOver(NamedTuple):
     replicas: int
 
 
-def hand_over(url: str, *, patience_s: float = 60.0) -> HandedOver:
+def hand_over(
+    url: str, *, patience_s: float = 60.0, setting: str = "WHERRY_REDIS_URL"
+) -> HandedOver:
     """Have the primary that sentinels name hand over to the replica that they choose.
 
+    `setting` is where the URL stands.
     Raises FailoverRefusedError before anything is done, and Unavailable for what does not come to
     its end in time.
     """
     where = SentinelUrl.parse(url)
     if where is None:
         raise FailoverRefusedError(
-            "WHERRY_REDIS_URL names no sentinels (sentinel://host:26379,.../name/0): there is"
+            f"{setting} names no sentinels (sentinel://host:26379,.../name/0): there is"
             " nobody to tell all processes which server is the primary"
         )
     client = connect(url)
@@ -61,8 +63,13 @@ def hand_over(url: str, *, patience_s: float = 60.0) -> HandedOver:
     try:
         change = _Change(pool.sentinel_manager.sentinels, where.master, patience_s)
         before = change.begin()
+        try:
+            replicas = _following(client)
+        except redis.RedisError as error:
+            raise FailoverRefusedError(f"{before} does not say who follows it: {error}") from None
+        pool.disconnect()  # else the last primary would be asked who follows it
         after = change.watch(before)
-        return HandedOver(before, after, change.followed_by(client), change.replicas)
+        return HandedOver(before, after, change.followed_by(client, replicas), replicas)
     finally:
         close(client)
 
@@ -74,9 +81,8 @@ class _Change:
         self._all, self._master = sentinels, master
         self._deadline = time.monotonic() + patience_s
         self._patience_s = patience_s
-        #: Those that answered; and how many replicas they know of.
+        #: Those that answered.
         self._sentinels: list[Any] = []
-        self.replicas = 0
 
     def begin(self) -> str:
         """The primary's address, once nothing speaks against it. Raises FailoverRefusedError."""
@@ -92,55 +98,63 @@ class _Change:
             )
         if reason := _against(states):
             raise FailoverRefusedError(reason)
-        self.replicas = max(state["num-slaves"] for state in states)
         return _address(states[0])
 
     def watch(self, before: str) -> str:
-        """The next primary's address, once it is named. Tells one sentinel after the other."""
-        tried = 0
+        """The next primary's address, once all name it. Tells one sentinel after the other."""
+        tried, told, after = 0, 0, ""
         while time.monotonic() < self._deadline:
-            sentinel = self._sentinels[tried % len(self._sentinels)]
-            if not _told(sentinel, self._master):  # it has not done with the one before
-                time.sleep(_EVERY_S)
-                continue
-            tried += 1
-            state = self._until(sentinel, lambda state: _given_up(state, before))
-            if state is not None and _address(state) != before:
-                return _address(state)
+            states = self._states()
+            named = {_address(state) for state in states}
+            after = next(iter(named - {before}), "")
+            if named == {after}:
+                return after
+            if not after and not any(map(_is_under_way, states)):  # maybe somebody else told one
+                sentinel = self._sentinels[tried % len(self._sentinels)]
+                tried += 1
+                told += _told(sentinel, self._master)
+            time.sleep(_EVERY_S)
+        if after:  # which the others will hear of
+            return after
         raise Unavailable(
-            f"{before} has not handed over in {self._patience_s:g} s, though {tried} times told to:"
+            f"{before} has not handed over in {self._patience_s:g} s, though {told} times told to:"
             " the sentinel that is told needs the votes of a majority; see their logs for"
             " -failover-abort"
         )
 
-    def followed_by(self, client: Any) -> int:
+    def followed_by(self, client: Any, replicas: int) -> int:
         """How many replicas follow the next primary, when all do or the time is up."""
         online = 0
         while time.monotonic() < self._deadline:
-            with suppress(redis.RedisError):
-                info = client.info("replication")
-                told = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
-                online = sum(each["state"] == "online" for each in told)
-                if online >= self.replicas:
+            with suppress(redis.RedisError, Unavailable):
+                online = _following(client)
+                if online >= replicas:
                     break
             time.sleep(_EVERY_S)
         return online
 
-    def _until(self, sentinel: Any, good: Callable[[Any], bool]) -> Any:
-        while time.monotonic() < self._deadline:
+    def _states(self) -> list[Any]:
+        """What each sentinel says that answers now."""
+        states = []
+        for sentinel in self._sentinels:
             with suppress(redis.RedisError):
-                if good(state := sentinel.sentinel_master(self._master)):
-                    return state
-            time.sleep(_EVERY_S)
-        return None
+                states.append(sentinel.sentinel_master(self._master))
+        return states
+
+
+def _following(client: Any) -> int:
+    """How many replicas follow the primary. Sentinels count those too that are gone for good."""
+    info = client.info("replication")
+    told = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
+    return sum(each["state"] == "online" for each in told)
 
 
 def _address(state: Any) -> str:
     return f"{state['ip']}:{state['port']}"
 
 
-def _given_up(state: Any, before: str) -> bool:
-    return _address(state) != before or "failover_in_progress" not in state["flags"]
+def _is_under_way(state: Any) -> bool:
+    return "failover_in_progress" in state["flags"]
 
 
 def _against(states: list[Any]) -> str:
@@ -165,7 +179,7 @@ def _against(states: list[Any]) -> str:
 
 
 def _told(sentinel: Any, master: str) -> bool:
-    """Tell a sentinel to; False where it is at one. Raises FailoverRefusedError."""
+    """Tell a sentinel to; False where it is at one, or gone. Raises FailoverRefusedError."""
     try:
         sentinel.execute_command("SENTINEL FAILOVER", master, "COORDINATED")
     except ResponseError as error:
@@ -186,7 +200,10 @@ def refusal(said: str) -> str:
             " all replicas, or stop submits, before SENTINEL FAILOVER"
         )
     if said.startswith("NOGOODSLAVE"):
-        return "no replica can take over: see that they follow the primary, and are in step"
+        return (
+            "no replica can take over: see that they follow the primary, and are in step; just"
+            " after a failover sentinels have yet to ask them"
+        )
     if said.startswith("NOGOODPRIMARY"):
         return "the primary cannot hand over by itself (Valkey 9.0 and newer can)"
     return f"the sentinel refuses: {said}"

@@ -356,7 +356,9 @@ class Keys:
         return f"{self.prefix}:celery:tasks"
 
     def celery_job(self, task_id: str) -> str:
-        """String with a TTL: the job that a Celery task is; empty for one revoked before."""
+        """String with a TTL: the job that a Celery task is; empty for one revoked before, `!` and
+        the job for one revoked while that was not stored here.
+        """
         return f"{self.prefix}:celery:job:{task_id}"
 
     @property

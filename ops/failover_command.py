@@ -34,8 +34,11 @@ def failover(
         settings = from_environment(JobsSettings)
         if family and family not in settings.own_redis:
             raise SettingsError(f"WHERRY_FAMILY_REDIS has no Redis of {family!r}")
-        url = settings.own_redis[family] if family else settings.redis_url
-        done = hand_over(url, patience_s=patience)
+        if family:
+            setting = f"WHERRY_FAMILY_REDIS ({family})"
+            done = hand_over(settings.own_redis[family], patience_s=patience, setting=setting)
+        else:
+            done = hand_over(settings.redis_url, patience_s=patience)
     except SettingsError as error:
         print_error(str(error))
         raise typer.Exit(2) from None

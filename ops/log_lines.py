@@ -58,7 +58,7 @@ class LevelReader:
         """A line of either kind of log."""
         head = HEAD.match(text)
         service, said = (head[3], head[4]) if head else ("", text)
-        at = datetime.fromisoformat(f"{head[1]}.{head[2]}") if head else None
+        at = _time(f"{head[1]}.{head[2]}") if head else None
         before = self._last.get(service)
         level = _level_of(said)
         told = _told(said) if said.startswith("{") else None
@@ -88,7 +88,7 @@ def _known(word: str) -> str:
 def _told(said: str) -> dict[str, Any] | None:  # whatever JSON has
     try:
         told = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 
@@ -96,9 +96,9 @@ def _told(said: str) -> dict[str, Any] | None:  # whatever JSON has
 def _time(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone().replace(tzinfo=None) if at.tzinfo else at
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone().replace(tzinfo=None) if at.tzinfo else at
 
 
 def kept(path: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,19 +28,29 @@ _ELSEWHERE = frozenset(
 #: Ids of a list that are shown.
 _MOST = 3
 
+#: What a terminal would obey, and what is no text: clients have a say in what a line quotes.
+_UNSHOWN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+#: Before each line but the first: none looks like another service's.
+_BELOW = "    "
+
 
 def for_people(line: LogLine) -> str:
-    """Time, part, level, message and what it is about; a traceback below. Text stays as it is."""
+    """Time, part, level, message and what it is about; what it says in more lines, and a traceback,
+    indented below. Text stays as it is.
+    """
     told = line.told
     if told is None or "message" not in told:
         return line.text
     at = line.at.strftime("%Y-%m-%d %H:%M:%S,%f")[:-3] if line.at else ""
-    part = line.service or str(told.get("logger", ""))
-    about = "  ".join(_about(told))
-    said = f"{at} {part:14} {line.level.upper():8} {told['message']}"
-    lines = [f"{said}  ({about})" if about else said]
+    part = _shown(line.service or str(told.get("logger", "")))
+    about = _shown("  ".join(_about(told)))
+    first, *below = str(told["message"]).split("\n")
+    said = f"{at} {part:14} {line.level.upper():8} {_shown(first)}"
     for name in ("exception", "stack"):
-        lines += str(told.get(name) or "").splitlines()
+        below += str(told.get(name) or "").split("\n")
+    lines = [f"{said}  ({about})" if about else said]
+    lines += [f"{_BELOW}{_shown(each)}" for each in below if each]
     return "\n".join(lines).strip()
 
 
@@ -56,6 +67,10 @@ def for_machines(line: LogLine) -> str:
     return as_line(
         {"time": at, "level": line.level, "message": head[4] if head else line.text, **service}
     )
+
+
+def _shown(text: str) -> str:
+    return _UNSHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def _about(told: Mapping[str, Any]) -> Iterator[str]:

@@ -119,7 +119,7 @@ def _written(told: Mapping[str, Any]) -> str:
     try:
         return to_json(told, fallback=str, inf_nan_mode="strings").decode()
     except ValueError:  # what has no place in JSON, as names of files that are no UTF-8
-        return to_json({name: _plain(value) for name, value in told.items()}).decode()
+        return to_json({_plain(name): _plain(value) for name, value in told.items()}).decode()
 
 
 def _plain(value: object) -> object:

@@ -12,7 +12,6 @@ from typing import Any
 from celery import Celery
 
 from ..jobs.call import Queue
-from ..jobs.celery_tasks import revoke_task
 from ..jobs.failed import ALL, ask_load
 from ..jobs.fleet import FleetView
 from ..jobs.fleet_queue import open_blocking
@@ -22,10 +21,10 @@ from ..jobs.measured_store import MeasuredStore
 from ..jobs.orphans import Sweeper
 from ..jobs.processes import about, digests
 from ..jobs.record import BatchStats
-from ..jobs.recover import cancel, reap, reissue
+from ..jobs.recover import reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
-from ..protocol.errors import JobNotFound, WherryError
+from ..protocol.errors import WherryError
 from ..tasks.backends.cores import usable_cores
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
@@ -35,6 +34,7 @@ from .batch_metrics import count_batch, page_of
 from .belonging import Belonging
 from .blobs import Blobs
 from .budget import Budgets
+from .canceling import cancel_anywhere
 from .changes import Changes
 from .cordon import Cordon
 from .deaf_consumer import Consuming, Listening, restart_consumer
@@ -265,14 +265,7 @@ class Worker:
 
         Raises JobNotFound, Unavailable.
         """
-        try:
-            return self._queue.run(cancel(job_id, self._jobs))
-        except JobNotFound:  # by that name: Celery's task may be another job's, or none yet
-            named = self._queue.run(revoke_task(job_id, self._jobs))
-            if not named:
-                raise
-            # It may be on the Redis of another family; or not stored yet, and then never is.
-            return self._whole.run(cancel(named, self._jobs))
+        return cancel_anywhere(job_id, self._queue, self._whole, self._jobs)
 
     def reload(self) -> None:
         """Have the whole fleet read models.toml again."""

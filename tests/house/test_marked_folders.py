@@ -41,4 +41,5 @@ def test_folders_are_left_out_only_where_none_of_their_tests_is_selected() -> No
     assert not any(is_left_out(TESTS / folder, mark) for folder, mark in FOLDERS.items())
     assert not any(is_left_out(TESTS / folder, "") for folder in FOLDERS)
     assert not is_left_out(TESTS / "browser", "slow and not peer")
+    assert not is_left_out(TESTS / "peers", f"{usual} or slow")
     assert not is_left_out(TESTS / "api" / "peers", usual)

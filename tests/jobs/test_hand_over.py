@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wherry.jobs import AsyncQueue, JobsSettings, NewJob, Queue
 from wherry.jobs.async_queue import Replicas
-from wherry.jobs.hand_over import FailoverRefusedError, hand_over, refusal
+from wherry.jobs.hand_over import FailoverRefusedError, _Change, hand_over, refusal
 from wherry.jobs.read import read
 from wherry.jobs.submit import submit
 from wherry.protocol.errors import NotReplicated, Unavailable
@@ -35,7 +38,22 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FailingOver]:
 @pytest.fixture
 def in_step(cluster: FailingOver) -> FailingOver:
     until(cluster.in_step)
+    until(lambda: all(map(_has_asked, cluster.sentinels)))
+    until(lambda: len({each.named_port() for each in cluster.sentinels}) == 1)
     return cluster
+
+
+def _has_asked(sentinel: Server) -> bool:
+    """Whether a sentinel has asked all replicas, as it has to after a failover."""
+    replicas: Any = sentinel.client.sentinel_slaves(MASTER)
+    return len(replicas) == 2 and all(
+        int(each["info-refresh"]) and each["master-link-status"] == "ok" for each in replicas
+    )
+
+
+def _switches(cluster: FailingOver) -> set[int]:
+    """How many changes of the primary each sentinel has seen."""
+    return {each.said().count("+switch-master") for each in cluster.sentinels}
 
 
 def job_of(new_job: Callable[..., NewJob]) -> NewJob:
@@ -64,6 +82,13 @@ def test_a_minority_of_sentinels_is_refused(in_step: FailingOver) -> None:
         hand_over(alone)
 
 
+def test_a_primary_that_lets_us_not_in_is_left_as_it_is(in_step: FailingOver) -> None:
+    primary = in_step.primary
+    with pytest.raises(FailoverRefusedError, match=f"127.0.0.1:{primary.port} does not say"):
+        hand_over(in_step.url.replace("sentinel://", "sentinel://nobody:wrong@"))
+    assert in_step.primary is primary
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -90,6 +115,64 @@ def test_a_sentinel_that_is_not_elected_leaves_it_to_the_next(in_step: FailingOv
     assert "-failover-abort-not-elected" in told.said()
     assert (done.before, done.following) == (f"127.0.0.1:{before.port}", 2)
     assert in_step.promoted(before).role == "master"
+
+
+def test_two_at_once_hand_over_once(in_step: FailingOver) -> None:
+    """Who comes second finds it under way, or done: nobody hands over again, back to the first."""
+    before, url = in_step.primary, in_step.url
+    hosts, name = url.removeprefix("sentinel://").split("/", 1)
+    another = "sentinel://" + ",".join(reversed(hosts.split(","))) + f"/{name}"
+    known = _switches(in_step)
+    begun = threading.Barrier(3)
+
+    class Together(_Change):
+        def begin(self) -> str:
+            found = super().begin()
+            begun.wait(30)
+            return found
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor() as threads:
+        patched.setattr("wherry.jobs.hand_over._Change", Together)
+        found = [threads.submit(hand_over, each) for each in (url, url, another)]
+        done = {each.result() for each in found}
+    promoted = in_step.promoted(before)
+    assert {each.after for each in done} == {f"127.0.0.1:{promoted.port}"}
+    assert {each.following for each in done} == {2}
+    assert _switches(in_step) == {each + 1 for each in known}
+
+
+def test_a_replica_that_is_gone_is_not_waited_for(in_step: FailingOver) -> None:
+    """Sentinels never forget one."""
+    before = in_step.primary
+    gone = next(each for each in in_step.servers if each is not before)
+    gone.kill()
+    try:
+        until(lambda: before.info("replication")["connected_slaves"] == 1)
+        done = hand_over(in_step.url)
+    finally:
+        gone.start()
+        gone.client.replicaof("127.0.0.1", str(in_step.primary.port))
+    assert (done.following, done.replicas) == (1, 1)
+
+
+def test_a_sentinel_that_is_gone_is_not_told_twice(
+    in_step: FailingOver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answered before, and the others go on."""
+    before, gone = in_step.primary, in_step.sentinels[0]
+    begin = _Change.begin
+
+    def begun(change: _Change) -> str:
+        found = begin(change)
+        gone.kill()
+        return found
+
+    monkeypatch.setattr(_Change, "begin", begun)
+    try:
+        done = hand_over(in_step.url, patience_s=30)
+    finally:
+        gone.start()
+    assert (done.before, done.following) == (f"127.0.0.1:{before.port}", 2)
 
 
 async def _accepted(url: str, replicas: Replicas, job: NewJob) -> str:

@@ -29,6 +29,12 @@ def test_a_family_without_a_redis_of_its_own_ends_with_2() -> None:
     assert "WHERRY_FAMILY_REDIS" in found.output
 
 
+def test_where_a_familys_own_cannot_be_it_names_that_setting(redis_url: str) -> None:
+    env = {"WHERRY_REDIS_URL": "redis://127.0.0.1:1/0", "WHERRY_FAMILY_REDIS": f"text={redis_url}"}
+    found = CliRunner().invoke(APP, ["--family", "text"], env=env)
+    assert (found.exit_code, "WHERRY_FAMILY_REDIS (text) names no" in found.output) == (1, True)
+
+
 @pytest.mark.slow
 def test_it_says_who_took_over_and_who_follows(tmp_path: Path) -> None:
     with FailingOver(tmp_path / "cluster", down_after_ms=2000) as cluster:

@@ -118,7 +118,7 @@ def test_json_is_shown_as_a_line_for_people(tmp_path: Path) -> None:
     datetime.fromisoformat(head.strip())  # the local time
     about = "model embedding/1  job a, b, c and 2 more  trace 4bf9  free_bytes 7"
     assert rest == f"ERROR    the model raised  ({about})"
-    assert trace == ["Traceback:", "  here", "ValueError: no"]
+    assert trace == ["    Traceback:", "      here", "    ValueError: no"]
     assert last.endswith("api            INFO:     Uvicorn running"), "text stays as it is"
 
 
@@ -132,6 +132,41 @@ def test_machines_get_one_object_a_line_of_all(tmp_path: Path) -> None:
     assert worker == {**told, "service": "worker-text"}
     assert datetime.fromisoformat(api.pop("time")).tzinfo is not None
     assert api == {"level": "error", "message": "ERROR:    no such thing", "service": "api"}
+
+
+def test_no_line_of_json_moves_a_terminal_or_looks_like_two(tmp_path: Path) -> None:
+    told = {
+        "message": "refused: x\n2026-11-29 21:00:00,000 api            all is well\x1b[2J",
+        "model": "a\nb\u202e",
+        "exception": "ValueError: \x9b1A",
+    }
+    path = tmp_path / "worker.log"
+    path.write_text(json.dumps(told) + "\n")
+    status, output = call("--file", str(path))
+    first, second, third = output.splitlines()
+    assert (status, first) == (0, r"INFO     refused: x  (model a\nb\u202e)")
+    assert second == r"    2026-11-29 21:00:00,000 api            all is well\x1b[2J"
+    assert third == r"    ValueError: \x9b1A"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"message": "a\ud800b", "k\udc80": "\udc80"}',
+        '{"message": "m", "time": "0001-01-01T00:00:00+14:00"}',
+        '{"a":' * 5000 + "1" + "}" * 5000,
+        "2026-13-45 00:00:00,000 api            no such day",
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_no_line_ends_what_is_shown_of_others(
+    tmp_path: Path, text: str, form: tuple[str, ...]
+) -> None:
+    path = tmp_path / "worker.log"
+    path.write_text(f"{text}\nthe next\n")
+    status, output = call("--file", str(path), *form)
+    before, after = output.splitlines()
+    assert (status, bool(before), "the next" in after) == (0, True, True)
 
 
 def test_the_file_before_comes_first(folder: Path) -> None:

@@ -102,6 +102,8 @@ class Nursery:
     ) -> subprocess.CompletedProcess[str]:
         """Run `wherry ARGUMENTS` in a folder, with this environment and no other, to its end."""
         command = [sys.executable, "-P", "-m", program, *arguments]
+        late = _at_start(env).items() - self._env.items()
+        assert not late, f"read before the fork, so it tests nothing: {late}"
         with (
             Path(os.devnull).open() as nothing,
             tempfile.TemporaryFile("w+") as out,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from celery.worker.control import Panel
 
+from wherry.jobs import Group, NewJob, Queue
+from wherry.jobs.celery_tasks import is_revoked
+from wherry.jobs.fleet_queue import open_blocking
+from wherry.jobs.submit import submit
 from wherry.protocol.errors import JobNotFound, Unavailable
+from wherry.workers.canceling import cancel_anywhere
 from wherry.workers.revoking import revoke_jobs
+
+from ..support.redis_servers import redis_servers
 
 
 @pytest.fixture
@@ -74,3 +82,31 @@ def test_a_redis_that_is_away_is_said(panel: Mapping[str, Any]) -> None:
 
     revoke_jobs(away)
     assert panel["revoke"](None, "a") == {"error": "the queue cannot be reached"}
+
+
+def test_a_job_is_canceled_on_whichever_redis_it_is(tmp_path: Path) -> None:
+    """Also one that came over HTTP, and is no Celery task."""
+    with redis_servers(tmp_path, "text") as servers:
+        settings = servers.settings
+        near, whole = Queue(settings.redis_url), open_blocking(settings)
+        try:
+            for family in ("vision", "text"):
+                group = Group(family, "model", "1")
+                job = NewJob(
+                    id=family,
+                    task="task",
+                    group=group,
+                    payload=b"{}",
+                    header_length=2,
+                    fingerprint="f0",
+                )
+                whole.run(submit(job, settings))
+                assert cancel_anywhere(family, near, whole, settings) == "queued"
+                assert cancel_anywhere(family, near, whole, settings) == "canceled"
+            for _ in range(2):
+                with pytest.raises(JobNotFound):
+                    cancel_anywhere("none-yet", near, whole, settings)
+            assert near.run(is_revoked("none-yet", settings))
+        finally:
+            near.close()
+            whole.close()
