@@ -272,3 +272,5 @@ class EarlierAnswers:
         self._read_rows += shard.rows
         with contextlib.suppress(NotFound):  # it was forgotten meanwhile: its rows are computed
             take_in(self._held, self._runs.segments(shard))
+        # A row that failed there may have its answer in the next.
+        self._held.database.execute("DELETE FROM failures")

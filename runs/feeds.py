@@ -36,8 +36,8 @@ class Feeds:
         self._others: Counter[str] = Counter()
 
     @contextmanager
-    def feeding(self, flow: str) -> Iterator[Callable[[], int]]:
-        """Feed a flow; gives what tells how many do, oneself among them. Raises Unavailable."""
+    def feeding(self, flow: str) -> Iterator[None]:
+        """Feed a flow. Raises Unavailable."""
         with self._lock:
             self._fed[flow] += 1
             self._lately[flow] = max(self._lately[flow], self._fed[flow])
@@ -45,7 +45,7 @@ class Feeds:
         try:
             if is_new:  # at once: others are to leave room, and theirs is to be known
                 self._exchange()
-            yield lambda: self._sharers(flow)
+            yield
         finally:
             with self._lock:
                 self._fed[flow] -= 1
@@ -64,6 +64,7 @@ class Feeds:
         with self._lock:
             self._others = found
 
-    def _sharers(self, flow: str) -> int:
+    def sharers(self, flow: str) -> int:
+        """How many feed a flow, oneself among them."""
         with self._lock:
             return max(1, self._fed[flow]) + self._others[flow]

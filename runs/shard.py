@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from ..client.annotate.formats import OutputLayout
@@ -99,24 +100,20 @@ class ShardRun:
             )
             segments.resume()
             flow = flow_of(spec.model, asked.origin.version, spec.tenant, spec.priority)
-            with self._feeds.feeding(flow) as sharers:
-                run = self._annotating(asked, ledger, segments, rows, sharers)
-                with self._reusing(run, segments):
-                    self._answer(run, segments)
+            run = self._annotating(asked, ledger, segments, rows, flow)
+            # Who reads earlier answers first, which may take minutes, takes nobody's room.
+            with self._reusing(run, segments), self._feeds.feeding(flow):
+                self._answer(run, segments)
             meter.look(run.progress.done, now=True)
             self._finish(asked, ledger, segments, run, rows)
 
     def _annotating(
-        self,
-        asked: PreparedRun,
-        ledger: Ledger,
-        segments: Segments,
-        rows: SheetRows,
-        sharers: Callable[[], int],
+        self, asked: PreparedRun, ledger: Ledger, segments: Segments, rows: SheetRows, flow: str
     ) -> AnnotateRun:
         step, origin, served = self._hold.step, asked.origin, self._served
         size = sizes(self._client, origin, served.workers())
         job_size = JobSize(served.work_done, size.rows, size.most_rows)
+        sharers = partial(self._feeds.sharers, flow)
         return AnnotateRun(
             self._client,
             self._source(asked),

@@ -134,6 +134,10 @@ class SharedInputs(Source):
         self._source, self.left_out = source, source.left_out
         self.pinned = source.pinned
 
+    def heeds(self, heed: Callable[[], None]) -> None:
+        """The source's own do."""
+        self._source.heeds(heed)
+
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self.each(1)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from .ledger import HASH, Ledger, twice
+from .ledger import HASH, KEY_BYTES, Ledger, twice
 
 #: Columns of the tables that travel, as both sides name them.
 _ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -183,11 +183,16 @@ def take_in_part(
 
 
 def _known(ledger: Ledger, piece: sqlite3.Connection, base: int) -> dict[bytes, bytes]:
-    """The keys of a part's rows that the ledger has something for, and what they become."""
+    """The keys of a part's rows that the ledger has something for, and what they become.
+
+    Those that a part gathered of others made longer do in any case: two parts may have made the
+    same of one.
+    """
     apart, known = base.to_bytes(8, "big"), dict[bytes, bytes]()
     found = piece.execute("SELECT DISTINCT key FROM rows")
     while keys := [key for (key,) in found.fetchmany(_KEYS)]:
-        known.update((key, key + apart) for key in ledger.done(keys))
+        longer = {key for key in keys if len(key) > KEY_BYTES}
+        known.update((key, key + apart) for key in ledger.done(keys) | longer)
     return known
 
 

@@ -35,11 +35,18 @@ def keys_of(*rows: int) -> list[bytes]:
     return [key_of(row) for row in rows]
 
 
+#: A row that fails in shards which have it last.
+FAILS = 77
+
+
 def answered(path: Path, rows: Sequence[int]) -> tuple[bytes, bytes]:
     """A shard's segment and the beginnings of its keys."""
     with Ledger(path) as ledger:
         ledger.begin(reuse=True)
         taker = SegmentTaker(ledger)
+        if rows[-1] == FAILS:
+            ledger.fail(key_of(FAILS), "too late", "deadline_exceeded")
+            rows = rows[:-1]
         for at in range(0, len(rows), JOB):
             job = rows[at : at + JOB]
             ledger.keep(b" ".join(b"%d" % row for row in job), keys_of(*job))
@@ -143,6 +150,17 @@ def test_what_the_ledger_knows_stays_as_it_is(
     ledger.fail(key_of(4), "bad", "invalid_row")
     answers.look(keys_of(3, 4))
     assert (known(ledger, 3, 4), made.read, answers.found) == (["mine", ""], [], 0)
+    answers.close()
+
+
+def test_a_row_that_failed_in_one_run_has_its_answer_of_another(
+    tmp_path: Path, redis_url: str, ledger: Ledger
+) -> None:
+    made = Earlier(tmp_path, redis_url, [[1, 2, FAILS], [FAILS, 3]])
+    answers = made.answers(ledger)
+    answers.look(keys_of(1, FAILS))
+    assert known(ledger, 1, FAILS) == ["1", "77"]
+    assert (made.read, answers.found) == ([0, 1], 2)
     answers.close()
 
 

@@ -27,54 +27,54 @@ class Worker:
 def test_who_begins_is_known_with_the_next_beat_and_knows_of_others_at_once() -> None:
     fleet: list[Worker] = []
     one, another = Worker(fleet), Worker(fleet)
-    with one.feeds.feeding(FLOW) as first:
-        assert first() == 1
-        with another.feeds.feeding(FLOW) as second:
-            assert second() == 2
-            assert first() == 1
+    with one.feeds.feeding(FLOW):
+        assert one.feeds.sharers(FLOW) == 1
+        with another.feeds.feeding(FLOW):
+            assert another.feeds.sharers(FLOW) == 2
+            assert one.feeds.sharers(FLOW) == 1
             one.beat()
-            assert first() == 2
+            assert one.feeds.sharers(FLOW) == 2
 
 
 def test_another_tenants_jobs_and_another_versions_have_a_turn_of_their_own() -> None:
     fleet: list[Worker] = []
     one, another = Worker(fleet), Worker(fleet)
-    with another.feeds.feeding(OTHER), one.feeds.feeding(FLOW) as sharers:
-        assert sharers() == 1
+    with another.feeds.feeding(OTHER), one.feeds.feeding(FLOW):
+        assert one.feeds.sharers(FLOW) == 1
 
 
 def test_between_two_shards_nobody_takes_the_room() -> None:
     fleet: list[Worker] = []
     one, another = Worker(fleet), Worker(fleet)
-    with one.feeds.feeding(FLOW) as sharers:
+    with one.feeds.feeding(FLOW):
         with another.feeds.feeding(FLOW):
             another.beat()
         another.beat()  # it wrote the shard meanwhile
         one.beat()
-        assert sharers() == 2
+        assert one.feeds.sharers(FLOW) == 2
         another.beat()  # and took no other
         one.beat()
-        assert sharers() == 1
+        assert one.feeds.sharers(FLOW) == 1
 
 
 def test_who_is_gone_leaves_its_room() -> None:
     fleet: list[Worker] = []
     one, another = Worker(fleet), Worker(fleet)
-    with one.feeds.feeding(FLOW) as sharers, another.feeds.feeding(FLOW):
+    with one.feeds.feeding(FLOW), another.feeds.feeding(FLOW):
         one.beat()
-        assert sharers() == 2
+        assert one.feeds.sharers(FLOW) == 2
         fleet.remove(another)
         one.beat()
-        assert sharers() == 1
+        assert one.feeds.sharers(FLOW) == 1
 
 
 def test_two_shards_of_one_process_are_two() -> None:
     fleet: list[Worker] = []
     one, another = Worker(fleet), Worker(fleet)
-    with one.feeds.feeding(FLOW), one.feeds.feeding(FLOW) as sharers:
-        assert sharers() == 2
-        with another.feeds.feeding(FLOW) as of_all:
-            assert of_all() == 3
+    with one.feeds.feeding(FLOW), one.feeds.feeding(FLOW):
+        assert one.feeds.sharers(FLOW) == 2
+        with another.feeds.feeding(FLOW):
+            assert another.feeds.sharers(FLOW) == 3
 
 
 def test_a_redis_that_is_away_breaks_the_step_off() -> None:

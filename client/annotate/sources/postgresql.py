@@ -1,4 +1,4 @@
-"""PostgreSQL, by ADBC's driver: Arrow batches out of COPY, a few megabytes at a time.
+"""PostgreSQL, by ADBC's driver: Arrow batches out of COPY, some kilobytes at a time.
 
 Who asks, and with what password, libpq finds as for every program: `PGPASSWORD`, `PGUSER`,
 `PGSSLMODE`, `~/.pgpass`, a service file.
@@ -23,8 +23,12 @@ try:
 except ImportError:
     raise missing("adbc-driver-postgresql", "sql") from None
 
-#: Bytes of a batch; rows of one that become Python's at once, and of large ones.
-_BATCH_BYTES, _ROWS, _LARGE_ROWS = 1 << 20, 1024, 16
+#: Bytes of a batch: the driver gives none before it is full, and a query whose rows are slow in
+#: coming is not to be taken for one that gives none.
+_BATCH_BYTES = 1 << 14
+
+#: Rows of one that become Python's at once, and of large ones.
+_ROWS, _LARGE_ROWS = 1024, 16
 
 #: Seconds between two looks whether a query that computes is to be broken off.
 _LOOK_S = 0.5

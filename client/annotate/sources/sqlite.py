@@ -9,7 +9,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +19,6 @@ from .queries import Query
 
 #: How such a file begins.
 MAGIC = b"SQLite format 3\0"
-
-#: Rows that are taken at once; of large ones.
-_ROWS, _LARGE_ROWS = 1024, 16
 
 #: Seconds that counting may take; steps of SQLite's machine between two looks at the clock.
 _COUNT_S, _STEPS = 10.0, 100_000
@@ -54,13 +50,17 @@ class Sqlite(Database):
         with self._cursor(select("*", query.as_table, "limit 0")) as cursor:
             return _names(cursor)
 
-    def rows(self, query: str, *, are_large: bool = False) -> Iterator[Mapping[str, Any]]:
+    def rows(
+        self,
+        query: str,
+        *,
+        are_large: bool = False,  # noqa: ARG002 # one at a time, whatever they are
+    ) -> Iterator[Mapping[str, Any]]:
         """The rows of a query as they come."""
-        most = _LARGE_ROWS if are_large else _ROWS
         with self._cursor(query, clock := self._row_clock()) as cursor:
             names = _names(cursor)
-            for some in clock.timed(iter(partial(cursor.fetchmany, most), [])):
-                yield from (dict(zip(names, row, strict=True)) for row in some)
+            for row in clock.timed(cursor):
+                yield dict(zip(names, row, strict=True))
 
     def count(self, table: str) -> int | None:
         """How many rows a table has; None where that takes long to know."""

@@ -163,6 +163,37 @@ def test_equal_rows_have_each_what_came_of_them_in_their_own_part(ledgers: Any) 
     assert (sampled.position, answer, error) == (1, None, "no good at 0")
 
 
+def test_parts_that_were_gathered_before_keep_apart_what_they_kept_apart(ledgers: Any) -> None:
+    """A followed run's parts are put together, and those again; the numbers of rows recur."""
+
+    def part(*came: str) -> tuple[bytes, bytes]:
+        """A part of equal rows, each of a part of its own where there are more."""
+        ledger = ledgers()
+        taker = SegmentTaker(ledger)
+        if len(came) > 1:
+            for base, one in enumerate(came):
+                segment, rows = part(one)
+                take_in_part(ledger, [segment], rows, base, 24)
+        elif came[0].startswith("no good"):
+            ledger.place(0, came[0], "", key(7), None)
+            ledger.fail(key(7), came[0], "invalid_row")
+        else:
+            ledger.place(0, came[0], "", key(7), None)
+            ledger.keep(came[0].encode(), [key(7)])
+        return taker.segment(), rows_of(ledger)
+
+    merged, base = ledgers(), 0
+    parts = [("no good 0",), ("1", "no good 2", "3"), ("no good 4", "5"), ("6", "no good 7", "8")]
+    for came in parts:
+        segment, rows = part(*came)
+        base += take_in_part(merged, [segment], rows, base, 24)
+    for row in merged.placed():
+        assert (row.error or merged.block(row.answer.block).decode()) == row.id
+        assert bool(row.error) != bool(row.answer)
+    assert base == 9
+    assert all(found.startswith(key(7)) for _, found in merged.placed_keys())
+
+
 def test_frames_texts_and_unread_rows_travel(ledgers: Any) -> None:
     one, other = ledgers(), ledgers()
     frame = SampledFrame("film", 3, 9, 1.5, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import sqlite3
@@ -10,11 +11,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from wherry.client.annotate.rows import SourceRow, UnreadableRow
+from wherry.client.annotate.constants import constants_of
+from wherry.client.annotate.prepared import Options, source_of
+from wherry.client.annotate.rows import Origin, SourceRow, UnreadableRow
 from wherry.client.annotate.sources import Columns, Source, open_source
 from wherry.client.annotate.sources.confined import place_among
 from wherry.client.annotate.sources.parts import Part
@@ -312,7 +316,10 @@ class _Left(Exception):
     """Whoever waited has left."""
 
 
-def test_a_query_ends_when_nobody_waits_for_it(endless: tuple[str, str]) -> None:
+@pytest.mark.parametrize("shared", [{}, {"context": "The boat is red."}])
+def test_a_query_ends_when_nobody_waits_for_it(
+    endless: tuple[str, str], shared: dict[str, str]
+) -> None:
     looks = 0
 
     def heed() -> None:
@@ -321,10 +328,36 @@ def test_a_query_ends_when_nobody_waits_for_it(endless: tuple[str, str]) -> None
         if looks > 1:
             raise _Left
 
-    source = of(*endless)
+    task = get_task("question-answering") if shared else EMBEDDING
+    origin = Origin(task, "m", "1", constants_of(task, shared), endless[0])
+    columns = Columns(fields={"questions": "text"} if shared else {})
+    asked = Options(source=endless[0], query=endless[1], columns=columns, model="m", out=Path("o"))
+    source = source_of(asked, origin)
     source.heeds(heed)
     with pytest.raises(_Left):
         list(source)
+
+
+def test_rows_that_are_slow_in_coming_come(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes three looks at the clock, and all of them more than a query may without rows."""
+    monkeypatch.setattr("wherry.client.annotate.sources.sqlite._STEPS", 1000)
+    monkeypatch.setattr("wherry.client.annotate.sources.databases.ROW_S", 20.0)
+    ticks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr("wherry.client.annotate.sources.databases.time", clock)
+    slow = "with recursive c(x) as (select 1 union all select x + 1 from c where x < 150)"
+    query = f"select id, body as text from reviews r where ({slow} select sum(x + r.id) from c) > 0"
+    assert len(list(of(sqlite, query))) == 120
+    assert next(ticks) > 200
+
+
+def test_few_rows_of_a_server_make_a_batch(postgresql: str) -> None:
+    """It gives none before one is full, however slowly they come."""
+    from wherry.client.annotate.sources.postgresql import Postgresql  # needs the driver
+
+    query = "select repeat('a', 100) as text from generate_series(1, 5000)"
+    with Postgresql(postgresql)._batches(query) as reader:
+        assert max(batch.num_rows for batch in reader) < 500
 
 
 def test_a_count_that_takes_long_is_unknown(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
