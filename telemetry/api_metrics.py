@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from .instruments import SHARED, Pending, by_kind, counter, gauge, histogram
+from .instruments import SHARED, Pending, PendingByKind, counter, gauge, histogram
 
 #: What is on the API's page besides.
 REGISTRY = CollectorRegistry()
@@ -19,7 +19,11 @@ _grpc = counter("wherry_grpc_requests_total", REGISTRY)
 _deliveries = counter("wherry_webhook_deliveries_total", REGISTRY)
 
 #: Methods that are told by name; others are `other`, for clients make them up.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER = "other"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", _OTHER})
+
+#: What a request was, as it is told: route, method, status.
+_Kind = tuple[str, str, int]
 
 #: A route for requests that none took.
 UNMATCHED = "unmatched"
@@ -28,11 +32,23 @@ UNMATCHED = "unmatched"
 _LAG_S = 0.5
 
 
-def _count(seen: Sequence[tuple[tuple[str, str, int], float]]) -> None:
-    for (route, method, status), seconds in by_kind(seen).items():
-        told = method if method in _METHODS else "other"
-        _requests.labels(route, told, str(status)).inc(len(seconds))
-        _request_s.labels(route).observe_many(seconds)
+def _counting(kind: _Kind) -> Callable[[Sequence[float]], None]:
+    route, method, status = kind
+    answered, answered_s = _requests.labels(route, method, str(status)), _request_s.labels(route)
+
+    def count(seen: Sequence[float]) -> None:
+        answered.inc(len(seen))
+        answered_s.observe_many(seen)
+
+    return count
+
+
+class _Answered(PendingByKind[_Kind, float]):
+    def __missing__(self, kind: _Kind) -> Pending[float]:
+        route, method, status = kind
+        if method not in _METHODS:
+            return self[route, _OTHER, status]
+        return super().__missing__(kind)
 
 
 class _Requests:
@@ -41,12 +57,12 @@ class _Requests:
     def __init__(self) -> None:
         #: By event loops of one process, of which servers have one.
         self.now = 0
-        self._answered = Pending(_count)
+        self._answered = _Answered(_counting)
         self._timer: threading.Timer | None = None
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Note a request that is answered."""
-        self._answered.note(((route, method, status), seconds))
+        self._answered[route, method, status].note(seconds)
         if SHARED and self._timer is None:
             self._timer = threading.Timer(_LAG_S, self.flush)
             self._timer.daemon = True

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry
 
-from .instruments import Pending, by_kind, counter, histogram
+from .instruments import Pending, counter, histogram
 
 #: What is on every page.
 REGISTRY = CollectorRegistry()
@@ -18,22 +18,23 @@ _redis_s = histogram("wherry_redis_call_duration_seconds", REGISTRY)
 _store_calls = counter("wherry_store_calls_total", REGISTRY)
 _store_s = histogram("wherry_store_call_duration_seconds", REGISTRY)
 
-for _outcome in ("ok", "error"):
-    _redis_calls.labels(_outcome)
+
+def _redis_pending(outcome: str) -> Pending[float]:
+    calls = _redis_calls.labels(outcome)
+
+    def count(seen: Sequence[float]) -> None:
+        calls.inc(len(seen))
+        _redis_s.observe_many(seen)
+
+    return Pending(count)
 
 
-def _count_redis(seen: Sequence[tuple[str, float]]) -> None:
-    for outcome, seconds in by_kind(seen).items():
-        _redis_calls.labels(outcome).inc(len(seconds))
-        _redis_s.observe_many(seconds)
-
-
-_redis = Pending(_count_redis)
+_ok, _failed = _redis_pending("ok"), _redis_pending("error")
 
 
 def redis_called(began: float, *, ok: bool) -> None:
     """Note a round trip that began then, by `time.perf_counter`."""
-    _redis.note(("ok" if ok else "error", time.perf_counter() - began))
+    (_ok if ok else _failed).note(time.perf_counter() - began)
 
 
 @contextmanager
@@ -53,4 +54,5 @@ def store_call(operation: str, missing: type[Exception]) -> Iterator[None]:
 
 def flush() -> None:
     """Count what was noted."""
-    _redis.flush()
+    _ok.flush()
+    _failed.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
@@ -34,12 +34,15 @@ class BulkHistogram(Histogram):
     def observe_many(self, values: Sequence[float]) -> None:
         """Count all of them."""
         self._raise_if_not_observable()  # type: ignore[no-untyped-call] # its own has no types
-        counts: dict[int, int] = defaultdict(int)
-        for value in values:
-            counts[bisect_left(self._upper_bounds, value)] += 1
-        for place, count in counts.items():
-            self._buckets[place].inc(count)
-        self._sum.inc(sum(values))
+        # To sort them all is cheaper than to look for each one's bucket.
+        ordered, below = sorted(values), 0
+        for bucket, bound in zip(self._buckets, self._upper_bounds, strict=True):
+            if below == len(ordered):
+                break
+            before, below = below, bisect_right(ordered, bound, below)
+            if below > before:
+                bucket.inc(below - before)
+        self._sum.inc(sum(ordered))
 
 
 def counter(name: str, registry: CollectorRegistry) -> Counter:
@@ -106,6 +109,8 @@ class Pending(Generic[T]):
     may share it. Whoever shows the page counts first.
     """
 
+    __slots__ = ("_count", "_lock", "_pending")
+
     def __init__(self, count: Callable[[Sequence[T]], None]) -> None:
         self._count = count
         self._pending: list[T] = []
@@ -127,6 +132,23 @@ class Pending(Generic[T]):
             del self._pending[:count]
         if taken:
             self._count(taken)
+
+
+class PendingByKind(dict[K, Pending[V]]):
+    """What is pending of each kind, of which there are few; who counts one is asked for once."""
+
+    def __init__(self, counting: Callable[[K], Callable[[Sequence[V]], None]]) -> None:
+        super().__init__()
+        self._counting = counting
+
+    def __missing__(self, kind: K) -> Pending[V]:
+        # Of two threads that miss it, both get what one has put there.
+        return self.setdefault(kind, Pending(self._counting(kind)))
+
+    def flush(self) -> None:
+        """Count what was taken down."""
+        for pending in list(self.values()):
+            pending.flush()
 
 
 def by_kind(seen: Iterable[tuple[K, V]]) -> Mapping[K, list[V]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -32,32 +34,60 @@ for _kind in ("claimed", "empty", "passed_on", "parked"):
     _tickets.labels(_kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchTimes:
-    """What one batch was, and how long its parts took, in seconds."""
+class BatchTimes(Protocol):
+    """What a batch was, and how long it and its parts took, in µs."""
 
-    rows: int
-    places: int
-    decode_s: float
-    device_wait_s: float
-    compute_s: float
-    store_s: float
+    @property
+    def rows(self) -> int:
+        """Rows that it had."""
+
+    @property
+    def max_rows(self) -> int:
+        """Rows that its forwards had room for; 0 where nothing was run."""
+
+    @property
+    def total_us(self) -> int:
+        """All of it."""
+
+    @property
+    def waited_us(self) -> int:
+        """For the device."""
+
+    @property
+    def compute_us(self) -> int:
+        """On the device."""
+
+    @property
+    def output_us(self) -> int:
+        """To write the answers down."""
 
 
 def _count_batches(seen: Sequence[tuple[str, BatchTimes]]) -> None:
     for model, batches in by_kind(seen).items():
-        _decode_s.labels(model).observe_many([each.decode_s for each in batches])
-        _device_wait_s.labels(model).observe_many([each.device_wait_s for each in batches])
-        _compute_s.labels(model).observe_many([each.compute_s for each in batches])
-        _store_s.labels(model).observe_many([each.store_s for each in batches])
+        rest = [b.total_us - b.waited_us - b.compute_us - b.output_us for b in batches]
+        _decode_s.labels(model).observe_many([max(0, us) / 1e6 for us in rest])
+        _device_wait_s.labels(model).observe_many([each.waited_us / 1e6 for each in batches])
+        _compute_s.labels(model).observe_many([each.compute_us / 1e6 for each in batches])
+        _store_s.labels(model).observe_many([each.output_us / 1e6 for each in batches])
         _rows.labels(model).observe_many([each.rows for each in batches])
-        filled = [each.rows / each.places for each in batches if each.places]
+        filled = [each.rows / each.max_rows for each in batches if each.max_rows]
         _fill.labels(model).observe_many(filled)
 
 
-def _count_queued(seen: Sequence[tuple[tuple[str, str], Sequence[float]]]) -> None:
-    for (model, lane), waits in by_kind(seen).items():
-        _queued_s.labels(model, lane).observe_many([each for some in waits for each in some])
+#: Model, lane, and when its jobs were submitted, in ms since the epoch.
+Claimed = tuple[str, str, Sequence[int]]
+
+
+def _count_claims(seen: Sequence[tuple[float, Sequence[Claimed]]]) -> None:
+    waited: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for now_ms, claimed in seen:
+        for model, lane, created_ms in claimed:
+            waited[model, lane] += [(now_ms - at) / 1000 for at in created_ms]
+    for (model, lane), seconds in waited.items():
+        if min(seconds) < 0:  # clocks of two machines may differ
+            seconds = [max(0.0, each) for each in seconds]
+        _queued_s.labels(model, lane).observe_many(seconds)
+    _tickets.labels("claimed").inc(len(seen))
 
 
 def _count_tickets(seen: Sequence[str]) -> None:
@@ -65,7 +95,7 @@ def _count_tickets(seen: Sequence[str]) -> None:
         _tickets.labels(kind).inc(count)
 
 
-_batches, _queued, _came = Pending(_count_batches), Pending(_count_queued), Pending(_count_tickets)
+_batches, _claims, _came = Pending(_count_batches), Pending(_count_claims), Pending(_count_tickets)
 
 
 def batch_ran(model: str, batch: BatchTimes) -> None:
@@ -73,19 +103,19 @@ def batch_ran(model: str, batch: BatchTimes) -> None:
     _batches.note((model, batch))
 
 
-def jobs_queued(model: str, lane: str, seconds: Sequence[float]) -> None:
-    """Note how long the jobs of a batch waited."""
-    _queued.note(((model, lane), seconds))
+def jobs_claimed(now_ms: float, claimed: Sequence[Claimed]) -> None:
+    """Note a ticket that brought jobs, and how long these had waited until now."""
+    _claims.note((now_ms, claimed))
 
 
 def ticket_came(kind: str) -> None:
-    """Note a ticket."""
+    """Note a ticket that brought none."""
     _came.note(kind)
 
 
 def flush() -> None:
     """Count what was noted."""
-    for pending in (_batches, _queued, _came):
+    for pending in (_batches, _claims, _came):
         pending.flush()
 
 

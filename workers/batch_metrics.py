@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .. import __version__
-from ..jobs.record import BatchStats, ClaimedJob
+from ..jobs.record import BatchStats, Claim
 from ..tasks.backends.device import Device
 from ..telemetry import worker_metrics
 from ..telemetry.metrics_page import MetricsPage
-from ..telemetry.worker_metrics import BatchTimes, GpuState, StateCollector, WorkerState
+from ..telemetry.worker_metrics import GpuState, StateCollector, WorkerState
 from .device import gpu_fields
 from .models import Models
 
@@ -68,29 +67,18 @@ def _gpu_state(fields: list[str]) -> GpuState | None:
     return GpuState(uuid, share, int(used) << 20, int(total) << 20)
 
 
-def count_queued(jobs: Iterable[ClaimedJob]) -> None:
-    """Count how long the jobs of a batch waited until now, when they were claimed."""
+def count_claim(claim: Claim) -> None:
+    """Count a ticket that brought jobs, and how long these waited until now."""
     now_ms = time.time() * 1000
-    waited: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for job in jobs:
-        # Clocks of two machines may differ.
-        seconds = max(0.0, now_ms - job.created_at_ms) / 1000
-        waited[job.group.model, job.group.lane].append(seconds)
-    for (model, lane), all_seconds in waited.items():
-        worker_metrics.jobs_queued(model, lane, all_seconds)
+    worker_metrics.jobs_claimed(
+        now_ms,
+        [
+            (share.group.model, share.group.lane, [job.created_at_ms for job in share.jobs])
+            for share in claim.shares
+        ],
+    )
 
 
 def count_batch(stats: BatchStats) -> None:
     """Count a batch that ran."""
-    rest_us = stats.total_us - stats.waited_us - stats.compute_us - stats.output_us
-    worker_metrics.batch_ran(
-        stats.group.model,
-        BatchTimes(
-            rows=stats.rows,
-            places=stats.max_rows,
-            decode_s=max(0, rest_us) / 1e6,
-            device_wait_s=stats.waited_us / 1e6,
-            compute_s=stats.compute_us / 1e6,
-            store_s=stats.output_us / 1e6,
-        ),
-    )
+    worker_metrics.batch_ran(stats.group.model, stats)

@@ -25,7 +25,7 @@ from ..tasks.backends.device import Device
 from ..telemetry import logs, traces
 from ..telemetry.worker_metrics import ticket_came
 from .batch import Encoded, run_batch
-from .batch_metrics import count_queued
+from .batch_metrics import count_claim
 from .batch_trace import BatchTrace, measured, phase, tracing
 from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
@@ -115,8 +115,7 @@ class Serving:
             if not claimed.is_foreign:
                 ticket_came("empty")
             return 0
-        ticket_came("claimed")
-        count_queued(jobs)
+        count_claim(claimed)
         if (model := self._models.remote(group.model_id)) is not None:
             rows = sum(job.rows for job in jobs)
             self._lanes.begin(model, rows, lambda: self._hold_and_run(group, claimed))

@@ -38,12 +38,12 @@ def _wrap() -> None:
 
     _switched(calls, "redis_called")
     _switched(api_metrics.requests, "answered")
-    for name in ("batch_ran", "jobs_queued", "ticket_came"):
+    for name in ("batch_ran", "jobs_claimed", "ticket_came"):
         _switched(worker_metrics, name)
     if "wherry.workers" in " ".join(sys.orig_argv):
         from wherry.workers import batch_metrics
 
-        _switched(batch_metrics, "count_queued")
+        _switched(batch_metrics, "count_claim")
         _switched(batch_metrics, "count_batch")
 
 

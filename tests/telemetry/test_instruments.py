@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
+from wherry.telemetry import api_metrics
 from wherry.telemetry.instruments import (
     Pending,
+    PendingByKind,
     counter,
     family,
     gauge,
@@ -89,3 +92,30 @@ def test_buckets_of_the_fleet_add_up() -> None:
     assert buckets == list(range(1, len(bounds) + 2))
     assert [s.value for s in metric.samples if s.name.endswith("_count")] == [len(bounds) + 1]
     assert [s.value for s in metric.samples if s.name.endswith("_sum")] == [7.5]
+
+
+def test_kinds_are_counted_apart_and_asked_for_once() -> None:
+    found, asked = defaultdict[str, list[int]](list), list[str]()
+
+    def counting(kind: str) -> Callable[[Sequence[int]], None]:
+        asked.append(kind)
+        return found[kind].extend
+
+    pending = PendingByKind[str, int](counting)
+    for number in range(1000):
+        pending["ab"[number % 2]].note(number)
+    pending.flush()
+    assert found == {"a": list(range(0, 1000, 2)), "b": list(range(1, 1000, 2))}
+    assert asked == ["a", "b"]
+
+
+def test_methods_that_clients_make_up_are_one_kind() -> None:
+    seen = api_metrics.requests
+    for method in ("BREW", "STEEP", "POST"):
+        seen.answered("/made-up", method, 418, 0.1)
+    seen.flush()
+    name, labels = "wherry_http_requests_total", {"route": "/made-up", "status": "418"}
+    value = api_metrics.REGISTRY.get_sample_value
+    assert value(name, {**labels, "method": "other"}) == 2
+    assert value(name, {**labels, "method": "POST"}) == 1
+    assert [kind for kind in seen._answered if kind[1] in ("BREW", "STEEP")] == []

@@ -12,11 +12,13 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
+from wherry.jobs.group import Group
+from wherry.jobs.record import BatchStats
 from wherry.telemetry import api_metrics, calls, worker_metrics
 from wherry.telemetry.instruments import family
 from wherry.telemetry.metrics_page import MetricsPage, PageServer, listen, serve
 from wherry.telemetry.metrics_settings import MetricsSettings
-from wherry.telemetry.worker_metrics import BatchTimes, GpuState, StateCollector, WorkerState
+from wherry.telemetry.worker_metrics import GpuState, StateCollector, WorkerState
 
 from ..support.promtool import promtool
 
@@ -30,9 +32,16 @@ def page() -> MetricsPage:
     """A worker's with a bit of everything on it."""
     worker_metrics.batch_ran(
         'odd "model"\\\n',
-        BatchTimes(rows=3, places=4, decode_s=0.1, device_wait_s=0, compute_s=0.2, store_s=0.01),
+        BatchStats(
+            group=Group("text", "m", "1"),
+            rows=3,
+            max_rows=4,
+            total_us=310_000,
+            compute_us=200_000,
+            output_us=10_000,
+        ),
     )
-    worker_metrics.jobs_queued("m", "bulk", [0.001, 50])
+    worker_metrics.jobs_claimed(60_000, [("m", "bulk", [59_999, 10_000])])
     worker_metrics.ticket_came("empty")
     worker_metrics.model_loaded("m", 2.0)
     worker_metrics.model_failed("m")

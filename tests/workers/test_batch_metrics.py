@@ -12,14 +12,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from wherry.jobs.group import Group
-from wherry.jobs.record import BatchStats, ClaimedJob
+from wherry.jobs.record import BatchStats, Claim, ClaimedJob, Share
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.telemetry.worker_metrics import REGISTRY, flush
 from wherry.workers.batch import run_batch
-from wherry.workers.batch_metrics import Gpu, count_batch, count_queued, page_of
+from wherry.workers.batch_metrics import Gpu, count_batch, count_claim, page_of
 from wherry.workers.budget import declared_budget
 from wherry.workers.loaded_model import LoadedModel
 from wherry.workers.metrics_page import OwnPage
@@ -62,11 +62,14 @@ def test_a_batch_is_told_part_by_part() -> None:
 def test_waits_are_told_by_lane_and_never_below_zero() -> None:
     now_ms = int(time.time() * 1000)
 
-    def job(priority: int, age_ms: int) -> ClaimedJob:
+    def share(priority: int, *ages_ms: int) -> Share:
         group = Group("text", "waited", "1", priority=priority)
-        return ClaimedJob("j", group, 1, 1, 0, "", "", now_ms - age_ms)
+        jobs = [ClaimedJob("j", group, 1, 1, 0, "", "", now_ms - age_ms) for age_ms in ages_ms]
+        return Share(group, tuple(jobs))
 
-    count_queued([job(5, 3000), job(9, 10), job(9, -60_000)])  # a clock that is ahead
+    tickets = value("wherry_tickets_total", kind="claimed")
+    count_claim(Claim((share(5, 3000), share(9, 10, -60_000))))  # a clock that is ahead
+    assert value("wherry_tickets_total", kind="claimed") == tickets + 1
     name = "wherry_job_queue_duration_seconds"
     assert value(f"{name}_count", model="waited", lane="interactive") == 1
     assert value(f"{name}_sum", model="waited", lane="interactive") >= 3
