@@ -118,6 +118,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "sentence-similarity": "onnx.openvino.dialects:OpenVinoDialects",
         "summarization": "onnx.openvino.writing:OpenVinoSummarization",
         "text-classification": "onnx.openvino.dialects:OpenVinoDialects",
+        "tensor": "onnx.openvino.tensors:OpenVinoTensors",
         "text-generation": "onnx.openvino.writing:OpenVinoTextGeneration",
         "text2text-generation": "onnx.openvino.writing:OpenVinoText2Text",
         "token-classification": "onnx.openvino.dialects:OpenVinoDialects",

@@ -48,6 +48,9 @@ _WRITE = frozenset(
     }
 )
 
+#: Tasks of which only a model itself knows what its rows are: there is none to compare answers by.
+_OF_UNKNOWN_ROWS = frozenset({"tensor"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
@@ -109,7 +112,7 @@ def other_candidates(
     declared: ModelDeclaration, own: str, device: str, units: Collection[str]
 ) -> list[Contender]:
     """The other ways to run it on a device whose CPU has these units."""
-    if own not in ("transformers", *OF_GRAPHS):
+    if own not in ("transformers", *OF_GRAPHS) or declared.task in _OF_UNKNOWN_ROWS:
         return []
     if device != "cpu":
         return [*_on_gpu(declared, own)]

@@ -63,7 +63,6 @@ class TensorsOfGraph(Backend):
         self._runtime: Any = None  # a Runtime once loaded
         self._graph: Any = None  # a Graph between load and close
         self._signature: Any = None  # a GraphSignature once loaded
-        self._has_bfloat16 = False
 
     def load(self) -> None:
         """Open the graph, and find out what its first axis is.
@@ -76,7 +75,6 @@ class TensorsOfGraph(Backend):
         if not inputs:
             raise ModelRefused(f"{graph.path}: the graph takes no inputs")
         taken, given = (tuple(map(_declared, nodes)) for nodes in (inputs, outputs))
-        self._has_bfloat16 = any(t.datatype is Datatype.BF16 for t in (*taken, *given))
         self._signature = GraphSignature(taken, given, batched=False)
         why, given = why_not_batched(graph, self._signature, self._outputs)
         if self._batched and why.startswith("its"):
@@ -143,11 +141,13 @@ class TensorsOfGraph(Backend):
     def _outputs(self, feed: Arrays) -> list[NDArray[Any]]:
         """One run of the graph while holding the device."""
         graph: Graph = self._graph
-        if not self._has_bfloat16:
-            return [np.asarray(value) for value in graph.run_as_is(graph.session.run, feed)]
         names = [tensor.name for tensor in self._signature.outputs]
-        run = functools.partial(_with_bits, graph.session, self._signature.inputs)
-        return graph.run_as_is(run, feed, names)
+        return [np.asarray(value) for value in graph.run_as_is(self._run, feed, names)]
+
+    def _run(self, names: list[str], feed: Arrays) -> list[Any]:
+        """One run of the session; arrays of bfloat16 are its bits."""
+        outputs: list[Any] = self._graph.session.run(names, feed)
+        return outputs
 
     def _output(self, asked: TaskInput, arrays: Sequence[NDArray[Any]]) -> TaskOutput:
         """A row's answer, in the form in which it was asked."""
@@ -172,11 +172,11 @@ class TensorsOfGraph(Backend):
 class GraphTensors(OnOnnxRuntime, TensorsOfGraph):
     """A folder's graph on ONNX Runtime."""
 
-
-def _with_bits(
-    session: Any, inputs: Sequence[GraphTensor], names: list[str], feed: Arrays
-) -> list[NDArray[Any]]:
-    return run_bits(session, feed, inputs, names)
+    def _run(self, names: list[str], feed: Arrays) -> list[Any]:
+        tensors = (*self._signature.inputs, *self._signature.outputs)
+        if all(tensor.datatype is not Datatype.BF16 for tensor in tensors):
+            return super()._run(names, feed)
+        return run_bits(self._graph.session, feed, self._signature.inputs, names)
 
 
 def _declared(node: Any) -> GraphTensor:

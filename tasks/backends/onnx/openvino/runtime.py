@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,14 @@ class OpenVino:
 
     `precision` is exact, float32, or fast; `runtime_options` are properties of OpenVINO's CPU
     plugin, and have the last word; in `cache_dir` it keeps what it made of graphs, so that they
-    load sooner the next time.
+    load sooner the next time. `look` looks at a graph before it is compiled: what it finds is the
+    session's `seen`, and it may raise ModelRefused.
     """
 
     precision: str = "exact"
     runtime_options: Mapping[str, Any] = field(default_factory=dict)
     cache_dir: str = ""
+    look: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in _PRECISIONS:
@@ -71,12 +73,16 @@ class OpenVino:
         try:
             fresh = [_read(core, path)]  # let go once it is compiled: it holds weights, too
             metadata = _metadata(fresh[0])
+            seen = self.look(fresh[0]) if self.look else None
             return OpenVinoSession(
                 lambda: core.compile_model(
                     fresh.pop() if fresh else _read(core, path), "CPU", options
                 ),
                 metadata,
+                seen,
             )
+        except ModelRefused as refused:
+            raise ModelRefused(f"{path}: {refused}") from None
         except Exception as error:  # its readers' share no other base
             raise ModelRefused(f"{path}: OpenVINO cannot open it: {_said(error)}") from error
 

@@ -6,18 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
+
+from .library import openvino as ov
 
 #: OpenVINO's types, as ONNX Runtime calls them.
 _TYPES = {
     "boolean": "tensor(bool)",
+    "bf16": "tensor(bfloat16)",
     "f16": "tensor(float16)",
     "f32": "tensor(float)",
     "f64": "tensor(double)",
-    "i32": "tensor(int32)",
-    "i64": "tensor(int64)",
-    "u8": "tensor(uint8)",
+    **{f"i{bits}": f"tensor(int{bits})" for bits in (8, 16, 32, 64)},
+    **{f"u{bits}": f"tensor(uint{bits})" for bits in (8, 16, 32, 64)},
 }
+
+_BFLOAT16 = _TYPES["bf16"]
 
 
 class Node(NamedTuple):
@@ -30,11 +35,15 @@ class Node(NamedTuple):
 
 class OpenVinoSession:
     """Runs what `compile_model` makes, made anew for the run after one that failed. Several threads
-    may call it.
+    may call it. Of bfloat16, which numpy has not, arrays hold the bits.
     """
 
-    def __init__(self, compile_model: Callable[[], Any], metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, compile_model: Callable[[], Any], metadata: Mapping[str, str], seen: Any = None
+    ) -> None:
         self._compile = compile_model
+        #: What was found in the graph before it was compiled.
+        self.seen = seen
         #: None after a run that failed.
         self.compiled: Any = compile_model()
         self._metadata = dict(metadata)
@@ -68,7 +77,8 @@ class OpenVinoSession:
             request = self._anew().create_infer_request()
         try:
             # Its `infer` is silent about a run that failed, and gives what the last one gave.
-            request.start_async(dict(feed), share_inputs=True)
+            given = self._given(feed)  # which the request reads while it runs
+            request.start_async(given, share_inputs=True)
             request.wait()
         except Exception:
             # The next run of what it was compiled to would give shapes of this one. It is compiled
@@ -76,15 +86,34 @@ class OpenVinoSession:
             self.compiled, self._requests = None, []
             raise
         names = outputs or [node.name for node in self._outputs]
-        values = [request.get_output_tensor(self._places[name]).data.copy() for name in names]
+        values = [_taken(request.get_output_tensor(self._places[name])) for name in names]
         requests.append(request)
         return values
+
+    def _given(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """What a request takes as it is: bits of bfloat16 in a tensor of its own, and an array
+        without axes that may be written, as it asks of these alone.
+        """
+        given: dict[str, Any] = {
+            name: array if array.ndim else array.copy() for name, array in feed.items()
+        }
+        for node in self._inputs:
+            if node.type == _BFLOAT16:
+                given[node.name] = tensor = ov.Tensor(ov.Type.bf16, feed[node.name].shape)
+                tensor.data.view(np.uint16)[...] = feed[node.name]
+        return given
 
     def _anew(self) -> Any:
         """What it is compiled to, again where a run failed."""
         compiled = self.compiled or self._compile()
         self.compiled = compiled
         return compiled
+
+
+def _taken(tensor: Any) -> NDArray[Any]:
+    """An output as an array of its own."""
+    array: NDArray[Any] = tensor.data.copy()
+    return array.view(np.uint16) if tensor.element_type == ov.Type.bf16 else array
 
 
 def _node(port: Any) -> Node:
