@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from ....base import Task
 from ...base import Backend
@@ -21,6 +21,9 @@ class OnOpenVino(Backend):
     load sooner the next time; empty keeps nothing.
     """
 
+    #: Looks at a graph before it is compiled: see `OpenVino`.
+    look: ClassVar[Callable[[Any], Any] | None] = None
+
     def __init__(
         self,
         task: Task,
@@ -33,6 +36,10 @@ class OnOpenVino(Backend):
         **parameters: Any,  # of the backend that it is
     ) -> None:
         self.make_runtime: Callable[[], Runtime] = partial(
-            OpenVino, precision=precision, runtime_options=runtime_options, cache_dir=cache_dir
+            OpenVino,
+            precision=precision,
+            runtime_options=runtime_options,
+            cache_dir=cache_dir,
+            look=self.look,
         )
         super().__init__(task, source, device=device, **parameters)

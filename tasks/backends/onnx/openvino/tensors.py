@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,7 @@ from .whole_numbers import greatest_whole_number
 class OpenVinoTensors(OnOpenVino, TensorsOfGraph):
     """A folder's graph on OpenVINO, where its answers are those of ONNX Runtime."""
 
-    def __init__(self, *arguments: Any, **parameters: Any) -> None:  # those of its bases
-        super().__init__(*arguments, **parameters)
-        self.make_runtime = partial(self.make_runtime, look=greatest_whole_number)
+    look = staticmethod(greatest_whole_number)
 
     def _arrays(self, row: TaskInput) -> dict[str, NDArray[Any]]:
         arrays = super()._arrays(row)

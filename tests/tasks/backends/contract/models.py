@@ -96,6 +96,7 @@ _EXPORTED = {
 _GIVEN: dict[tuple[str, str], str | None] = {
     ("onnxruntime", "optical-character-recognition"): None,
     ("onnxruntime", "tensor"): "package:wherry.samples/weights/arithmetic",
+    ("openvino", "tensor"): "package:wherry.samples/weights/arithmetic",
     ("onnxruntime", "text-to-speech"): None,
     ("handler", "custom"): "mine",
 }
