@@ -10,6 +10,7 @@ from pydantic import ConfigDict, ValidationError, model_validator
 from pydantic_core import to_json
 
 from ..protocol import v2
+from ..protocol.elements import utf8_size
 from ..protocol.errors import InvalidRequest
 from ..protocol.first_fault import FirstFault
 from ..protocol.parameters import remarks
@@ -181,9 +182,10 @@ def _is_unicode(value: object) -> bool:
     if value is None or type(value) in _NO_TEXT:
         return True
     texts = value if type(value) is list else [value]
-    if all(type(text) is str and text.isascii() for text in texts):
-        return True
     try:
+        if all(type(text) is str for text in texts):
+            # In pieces: pydantic would write all of it, and have each text keep its UTF-8 besides.
+            return all(utf8_size(text) >= 0 for text in texts)
         to_json(value, bytes_mode="base64", serialize_unknown=True)
     except ValueError:
         return False

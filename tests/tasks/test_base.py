@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 
 import pytest
 from PIL import Image
@@ -23,6 +24,22 @@ def test_rows_keep_the_parameters() -> None:
 def test_one_row_is_itself() -> None:
     inputs = ImageClassificationInput(images=[b"a"])
     assert inputs.rows()[0] is inputs
+
+
+@pytest.mark.parametrize("letter", ["é", "–", "🚣"])
+def test_a_text_that_was_read_takes_no_more_memory(letter: str) -> None:
+    """Python keeps a text's UTF-8 with it, for C libraries that ask for it."""
+    text = letter * 10_000
+    size = sys.getsizeof(text)
+    assert EmbeddingInput(texts=[text]).texts == [text]
+    assert sys.getsizeof(text) == size
+
+
+@pytest.mark.parametrize("at", [0, 70_000])
+def test_half_a_surrogate_pair_is_refused_wherever_it_is(at: int) -> None:
+    text = "–" * at + "\ud800" + "–" * 70_000
+    with pytest.raises(ValidationError, match="texts: half a surrogate pair"):
+        EmbeddingInput(texts=["a", text])
 
 
 def test_cost_counts_bytes_and_characters() -> None:

@@ -27,6 +27,10 @@ _UPLOADED, _LOCAL = "/data/upload/", "/data/local-files/"
 #: How it calls those of a cloud storage, which it would sign or hand on.
 _STORED = re.compile(r"/tasks/\d+/(?:resolve|presign)/")
 
+#: Characters of a file's address, at most: what is longer is the file itself, in base64 or a data:
+#: URL. urllib would keep that, and what it takes from it, for as long as the process lives.
+_MOST_ADDRESS = 8192
+
 
 @dataclass(frozen=True, slots=True)
 class MediaPlaces:
@@ -204,13 +208,15 @@ class _Reading:
 
 
 def _media(value: object, field: str, places: MediaPlaces) -> bytes:
-    if isinstance(value, str) and value.startswith(_UPLOADED):
+    if not isinstance(value, str) or len(value) > _MOST_ADDRESS:
+        return read_media(value, field, places.files)
+    if value.startswith(_UPLOADED):
         rest = unquote(urlsplit(value).path.removeprefix(_UPLOADED))
         return _own_file(places.uploads, rest, field, "WHERRY_LABEL_STUDIO_UPLOADS")
-    if isinstance(value, str) and value.startswith(_LOCAL):
+    if value.startswith(_LOCAL):
         rest = parse_qs(urlsplit(value).query).get("d", [""])[0]
         return _own_file(places.local_files, rest, field, "WHERRY_LABEL_STUDIO_LOCAL_FILES")
-    if isinstance(value, str) and _STORED.search(urlsplit(value).path):
+    if _STORED.search(urlsplit(value).path):
         value = _named_in(value, field)
     return read_media(value, field, places.files)
 

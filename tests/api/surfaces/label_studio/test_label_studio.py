@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import httpx
 import pytest
 from PIL import Image
 
+from wherry.api.egress.named_files import NO_FILES
 from wherry.api.settings import ApiSettings
 from wherry.api.surfaces.label_studio.config import read_config
+from wherry.api.surfaces.label_studio.requests import MediaPlaces, PredictCall, read_tasks
 from wherry.api.surfaces.label_studio.responses import kinds_of
 from wherry.jobs import JobsSettings
 from wherry.protocol.errors import InvalidRequest
@@ -269,3 +272,18 @@ def test_labels_of_every_control_are_read():
     assert config.objects("text") == config.annotated(["rectanglelabels"], "text") == []
     with pytest.raises(InvalidRequest):
         read_config("x" * 1_000_001)
+
+
+@pytest.mark.parametrize("begin", ["data:image/png;base64,", ""])
+def test_nothing_holds_on_to_a_file_that_was_read(begin: str) -> None:
+    """urllib keeps what it took apart: two copies of each of the last 128 photographs."""
+    task = get_task("object-detection")
+    call, places = (
+        PredictCall(task, read_config(BOXES), kinds_of(task)),
+        MediaPlaces(None, None, NO_FILES),
+    )
+    file = begin + base64.b64encode(png() + bytes(100_000)).decode()
+    held = sys.getrefcount(file)
+    (rows,) = read_tasks([{"data": {"picture": file}}], call, places)
+    assert isinstance(rows, list), rows
+    assert sys.getrefcount(file) == held
