@@ -15,7 +15,10 @@ from .whole_numbers import greatest_whole_number
 class OpenVinoTensors(OnOpenVino, TensorsOfGraph):
     """A folder's graph on OpenVINO, where its answers are those of ONNX Runtime."""
 
-    look = staticmethod(greatest_whole_number)
+    @staticmethod
+    def look(graph: Any) -> int:
+        """The greatest whole number that inputs of 32 and 64 bits may be."""
+        return greatest_whole_number(graph)
 
     def _arrays(self, row: TaskInput) -> dict[str, NDArray[Any]]:
         arrays = super()._arrays(row)
