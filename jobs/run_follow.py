@@ -13,7 +13,6 @@ from .call import Call, call_script
 from .follow_records import RunFollow
 from .keys import Keys
 from .run_records import RunPlan, RunState, Shard, Step
-from .run_steps import shard_keys
 from .runs import FAMILY, run_ticket
 from .settings import JobsSettings
 
@@ -64,11 +63,16 @@ def tell_look(
     `wait_s` is how long the lease of a look that goes on holds, or until the next one is due.
     Watchers are told where it is news to them.
     """
-    leases = Keys(settings.key_prefix).run_leases
+    keys = Keys(settings.key_prefix)
     return call_script(
         "run_followed",
         settings,
-        keys={**shard_keys(step, settings), "leases": leases},
+        keys={
+            "run": keys.run(step.run_id),
+            "shards": keys.run(step.run_id, "shards"),
+            "queue": FAMILY,
+            "leases": keys.run_leases,
+        },
         args={
             "id": step.run_id,
             "owner": step.owner,

@@ -112,10 +112,15 @@ def finish_plan(
     """Let a run's shards be taken. False for one who no longer owns the step."""
     planned = [shard.planned for shard in shards]
     total = "" if None in planned else sum(rows or 0 for rows in planned)
+    keys = Keys(settings.key_prefix)
     return call_script(
         "run_planned",
         settings,
-        keys=shard_keys(step, settings),
+        keys={
+            "run": keys.run(step.run_id),
+            "shards": keys.run(step.run_id, "shards"),
+            "queue": FAMILY,
+        },
         args={
             "id": step.run_id,
             "owner": step.owner,
@@ -139,10 +144,15 @@ def finish_shard(
     error_types: dict[str, int],
 ) -> Call[bool]:
     """Note that all of a shard is answered and in the store. False for one who lost it."""
+    keys = Keys(settings.key_prefix)
     return call_script(
         "run_answered",
         settings,
-        keys=shard_keys(step, settings),
+        keys={
+            "run": keys.run(step.run_id),
+            "shards": keys.run(step.run_id, "shards"),
+            "queue": FAMILY,
+        },
         args={
             "id": step.run_id,
             "number": shard.number,
@@ -254,13 +264,6 @@ def removed(run_id: str, settings: JobsSettings) -> Call[None]:
     """Note that a forgotten run's blobs are gone."""
     key = Keys(settings.key_prefix).runs_removing
     return Call([("ZREM", key, run_id)], parse=lambda _: None)
-
-
-def shard_keys(step: Step, settings: JobsSettings) -> dict[str, str]:
-    """Where a step's run and its shards are, and the queue by which others hear of them."""
-    keys = Keys(settings.key_prefix)
-    shards = keys.run(step.run_id, "shards")
-    return {"run": keys.run(step.run_id), "shards": shards, "queue": FAMILY}
 
 
 def _step(reply: list[bytes] | None) -> Step | None:

@@ -183,7 +183,7 @@ def _is_unicode(value: object) -> bool:
         return True
     texts = value if type(value) is list else [value]
     try:
-        if all(type(text) is str for text in texts):
+        if all(isinstance(text, str) for text in texts):
             # In pieces: pydantic would write all of it, and have each text keep its UTF-8 besides.
             return all(utf8_size(text) >= 0 for text in texts)
         to_json(value, bytes_mode="base64", serialize_unknown=True)

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "client", "jobs", "ops", "protocol", "samples", "tasks", "workers")
+ROOMS = (
+    *("api", "client", "jobs", "ops", "protocol", "runs", "samples", "tasks", "telemetry", "workers"),
+)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_a_package_of_your_own(folder: Path) -> None:
     assert tried.stdout.split() == ["easy", "hard"], tried.stderr
     served = (
         "from pathlib import Path\n"
-        "from wherry.tasks.catalog import load_catalog\n"
+        "from wherry.tasks.models_file import load_catalog\n"
         "from wherry.api.http.openapi_examples import REQUESTS\n"
         "from wherry.workers.models import Models\n"
         "from wherry.tasks.backends.device import Device\n"
