@@ -181,9 +181,10 @@ def _is_unicode(value: object) -> bool:
     """
     if value is None or type(value) in _NO_TEXT:
         return True
-    texts = value if type(value) is list else [value]
+    values: list[object] = value if type(value) is list else [value]
+    texts = [text for text in values if isinstance(text, str)]
     try:
-        if all(isinstance(text, str) for text in texts):
+        if len(texts) == len(values):
             # In pieces: pydantic would write all of it, and have each text keep its UTF-8 besides.
             return all(utf8_size(text) >= 0 for text in texts)
         to_json(value, bytes_mode="base64", serialize_unknown=True)

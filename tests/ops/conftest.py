@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = (
-    *("api", "client", "jobs", "ops", "protocol", "runs", "samples", "tasks", "telemetry", "workers"),
-)
+ROOMS = sorted(path.name for path in (ROOT / "src/wherry").iterdir() if path.is_symlink())
 
 
 @pytest.fixture
