@@ -40,26 +40,32 @@ class BatchTimes(Protocol):
     @property
     def rows(self) -> int:
         """Rows that it had."""
+        ...
 
     @property
     def max_rows(self) -> int:
         """Rows that its forwards had room for; 0 where nothing was run."""
+        ...
 
     @property
     def total_us(self) -> int:
         """All of it."""
+        ...
 
     @property
     def waited_us(self) -> int:
         """For the device."""
+        ...
 
     @property
     def compute_us(self) -> int:
         """On the device."""
+        ...
 
     @property
     def output_us(self) -> int:
         """To write the answers down."""
+        ...
 
 
 def _count_batches(seen: Sequence[tuple[str, BatchTimes]]) -> None:

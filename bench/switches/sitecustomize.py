@@ -92,7 +92,7 @@ def _follow(told: Path) -> None:
                 how, _, share = state.split()[1].partition(":")
                 _count()
                 _observes = how != "nothing"
-                vars(traces)["_tracer"] = _tracer(share) if how == "traces" else None
+                traces.__dict__["_tracer"] = _tracer(share) if how == "traces" else None
                 said = told.with_name(str(os.getpid()))
                 said.with_suffix(".new").write_text(state)
                 said.with_suffix(".new").replace(said)

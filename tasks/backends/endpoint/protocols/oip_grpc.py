@@ -112,7 +112,7 @@ class OpenInferenceGrpc(RowsTogether):
                     body = await call.read()
             except TimeoutError:
                 raise BrokenError(f"no answer within {self.http.timeout_s:g} s") from None
-            if body is grpc.aio.EOF:
+            if body is grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] # from Cython
                 return
             size += len(body)
             if size > _MOST_BYTES:
