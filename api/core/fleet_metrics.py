@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import unquote
 
+from ...jobs.async_queue import AsyncQueue
+from ...jobs.call import Call
 from ...jobs.fleet import FleetView
-from ...jobs.fleet_queue import on_each
+from ...jobs.fleet_queue import FamilyQueue, on_each
 from ...jobs.fleet_views import GroupView
 from ...jobs.metrics import (
     MODELS_A_CALL,
@@ -35,8 +38,13 @@ _GOOD_S, _SHARE = 1.0, 20.0
 #: Seconds that a look may take: Prometheus gives a scrape ten.
 _PATIENCE_S = 3.0
 
+#: Of these, what a family's Redis has to say what it holds: none is to make others seem silent.
+_ANSWER_S = 1.0
+
 #: Models that are told of.
 _MOST_MODELS = 1000
+
+T = TypeVar("T")
 
 #: A model by its name and version.
 ModelName = tuple[str, str]
@@ -128,7 +136,7 @@ class FleetMetrics:
         pages = [shown[at : at + MODELS_A_CALL] for at in range(0, len(shown), MODELS_A_CALL)]
         models: dict[ModelName, ModelCounts] = {}
         for page in pages:
-            models |= await self._models(page)
+            models |= await self._models(page, servers)
         return FleetReading(
             fleet=fleet,
             counts=FleetCounts.of_all(list(self._last.values())),
@@ -155,7 +163,7 @@ class FleetMetrics:
     async def _counts(self) -> Mapping[str, FleetCounts | Exception]:
         """What each Redis has, by its name."""
         call = fleet_counts(self._service.jobs)
-        answers = await on_each(self._service.queue, lambda one: one.run(call))
+        answers = await on_each(self._service.queue, lambda one: _soon(one, call))
         return dict(zip(self._names_of_parts(), answers, strict=True))
 
     def _remembered(
@@ -172,10 +180,14 @@ class FleetMetrics:
                 raise answer
         return servers
 
-    async def _models(self, page: Sequence[ModelName]) -> Mapping[ModelName, ModelCounts]:
-        """What some models have done, on all Redis servers together."""
+    async def _models(
+        self, page: Sequence[ModelName], servers: Collection[str]
+    ) -> Mapping[ModelName, ModelCounts]:
+        """What some models have done, on all Redis servers together; of those that are silent, what
+        they said last.
+        """
         queue, call = self._service.queue, model_counts(page, self._service.jobs)
-        answers = await on_each(queue, lambda one: one.run(call))
+        answers = await on_each(queue, lambda one: _soon(one, call, servers))
         total: dict[ModelName, ModelCounts] = {}
         for name, answer in zip(self._names_of_parts(), answers, strict=True):
             last = self._last_models[name]
@@ -195,6 +207,21 @@ class FleetMetrics:
             names += [named(model_id) for model_id in worker.served if worker.alive]
         names += [(seen.group.model, seen.group.version) for seen in groups]
         return list(dict.fromkeys(names))
+
+
+async def _soon(one: AsyncQueue, call: Call[T], servers: Collection[str] | None = None) -> T:
+    """What a Redis answers in time. Raises RedisAway for a family's that does not, or that is not
+    among `servers`.
+    """
+    if not isinstance(one, FamilyQueue):
+        return await one.run(call)
+    if servers is not None and one.name not in servers:
+        raise RedisAway(one.families)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            return await one.run(call)
+    except TimeoutError:
+        raise RedisAway(one.families) from None
 
 
 def named(model_id: str) -> ModelName:

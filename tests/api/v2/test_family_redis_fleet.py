@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,14 @@ def text_away(servers: RedisServers) -> Iterator[Callable[[], None]]:
     yield server.kill
     server.kill()
     server.start()
+
+
+@pytest.fixture
+def text_silent(servers: RedisServers) -> Iterator[Callable[[], None]]:
+    """Has the Redis of text say nothing, until the end of the test."""
+    server = servers.servers["text"]
+    yield lambda: os.kill(server.pid, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGCONT)
 
 
 def submit(http: httpx.Client, where: str, request: Job) -> None:
@@ -203,3 +213,17 @@ def test_metrics_are_of_all_and_do_not_fall_with_one(
     assert "wherry_redis_memory_bytes used text" not in now
     assert "wherry_desired_workers audio" in now
     assert "wherry_desired_workers text" not in now
+
+
+def test_a_silent_redis_makes_no_other_seem_so(
+    http: httpx.Client, text_silent: Callable[[], None]
+) -> None:
+    def up() -> dict[str, float]:
+        page = text_string_to_metric_families(http.get("/metrics").text)
+        [found] = [metric for metric in page if metric.name == "wherry_redis_up"]
+        return {each.labels["redis"]: each.value for each in found.samples}
+
+    until(up, lambda seen: seen == {"home": 1, "text": 1})
+    text_silent()
+    seen = until(up, lambda seen: seen != {"home": 1, "text": 1})
+    assert seen == {"home": 1, "text": 0}
