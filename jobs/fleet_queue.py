@@ -166,13 +166,22 @@ class FleetQueue(AsyncQueue):
 
 
 async def on_each(
-    queue: AsyncQueue, work: Callable[[AsyncQueue], Awaitable[T]]
+    queue: AsyncQueue,
+    work: Callable[[AsyncQueue], Awaitable[T]],
+    *,
+    patience_s: float | None = None,
 ) -> list[T | Exception]:
-    """Do some work on each Redis of a fleet, home first. An answer may be an exception."""
-    return await asyncio.gather(*(_answer(one, work) for one in queue.parts))
+    """Do some work on each Redis of a fleet, home first. An answer may be an exception.
+
+    One that is not there in `patience_s` is RedisAway for this work; one that is not in its own
+    patience, for all from then on.
+    """
+    return await asyncio.gather(*(_answer(one, work, patience_s) for one in queue.parts))
 
 
-async def _answer(queue: AsyncQueue, work: Callable[[AsyncQueue], Awaitable[T]]) -> T | Exception:
+async def _answer(
+    queue: AsyncQueue, work: Callable[[AsyncQueue], Awaitable[T]], patience_s: float | None
+) -> T | Exception:
     """What a Redis answers; an exception, too, and that of one that is slow."""
     if not isinstance(queue, FamilyQueue):
         try:
@@ -182,10 +191,11 @@ async def _answer(queue: AsyncQueue, work: Callable[[AsyncQueue], Awaitable[T]])
     if queue.away:  # what others ask is not held up by it
         return RedisAway(queue.families)
     try:
-        async with asyncio.timeout(queue.patience_s):
+        async with asyncio.timeout(queue.patience_s if patience_s is None else patience_s):
             return await work(queue)
     except TimeoutError:
-        queue.lost()
+        if patience_s is None:
+            queue.lost()
         return RedisAway(queue.families)
     except Exception as error:
         return error

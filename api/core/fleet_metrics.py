@@ -7,13 +7,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import unquote
 
 from ...jobs.async_queue import AsyncQueue
-from ...jobs.call import Call
 from ...jobs.fleet import FleetView
-from ...jobs.fleet_queue import FamilyQueue, on_each
+from ...jobs.fleet_queue import on_each
 from ...jobs.fleet_views import GroupView
 from ...jobs.metrics import (
     MODELS_A_CALL,
@@ -43,8 +41,6 @@ _ANSWER_S = 1.0
 
 #: Models that are told of.
 _MOST_MODELS = 1000
-
-T = TypeVar("T")
 
 #: A model by its name and version.
 ModelName = tuple[str, str]
@@ -163,7 +159,9 @@ class FleetMetrics:
     async def _counts(self) -> Mapping[str, FleetCounts | Exception]:
         """What each Redis has, by its name."""
         call = fleet_counts(self._service.jobs)
-        answers = await on_each(self._service.queue, lambda one: _soon(one, call))
+        answers = await on_each(
+            self._service.queue, lambda one: one.run(call), patience_s=_ANSWER_S
+        )
         return dict(zip(self._names_of_parts(), answers, strict=True))
 
     def _remembered(
@@ -187,7 +185,13 @@ class FleetMetrics:
         they said last.
         """
         queue, call = self._service.queue, model_counts(page, self._service.jobs)
-        answers = await on_each(queue, lambda one: _soon(one, call, servers))
+
+        async def of_server(one: AsyncQueue) -> Mapping[ModelName, ModelCounts]:
+            if one.name not in servers:
+                raise RedisAway([one.name])
+            return await one.run(call)
+
+        answers = await on_each(queue, of_server, patience_s=_ANSWER_S)
         total: dict[ModelName, ModelCounts] = {}
         for name, answer in zip(self._names_of_parts(), answers, strict=True):
             last = self._last_models[name]
@@ -207,21 +211,6 @@ class FleetMetrics:
             names += [named(model_id) for model_id in worker.served if worker.alive]
         names += [(seen.group.model, seen.group.version) for seen in groups]
         return list(dict.fromkeys(names))
-
-
-async def _soon(one: AsyncQueue, call: Call[T], servers: Collection[str] | None = None) -> T:
-    """What a Redis answers in time. Raises RedisAway for a family's that does not, or that is not
-    among `servers`.
-    """
-    if not isinstance(one, FamilyQueue):
-        return await one.run(call)
-    if servers is not None and one.name not in servers:
-        raise RedisAway(one.families)
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            return await one.run(call)
-    except TimeoutError:
-        raise RedisAway(one.families) from None
 
 
 def named(model_id: str) -> ModelName:
